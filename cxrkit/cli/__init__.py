@@ -1,0 +1,25 @@
+"""The `cxr` command. Each command lives in its own file: parse, call, print."""
+
+import sys
+
+import typer
+
+from cxrkit.errors import CxrkitError
+
+app = typer.Typer(
+    name="cxr",
+    help="Chest X-ray archives into verified, lung-segmented, documented datasets.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    add_completion=False,
+)
+
+
+def main() -> None:
+    """Run the command; a failure of ours is one line on stderr and its exit status."""
+    try:
+        app()
+    except CxrkitError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)

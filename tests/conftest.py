@@ -1,0 +1,15 @@
+"""Where the real radiographs are, for the tests that use them."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real archives; tests that ask for it are skipped where it is absent."""
+    root = Path(os.environ.get("CXRKIT_REAL_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    if not root.is_dir():
+        pytest.skip("no real radiographs here: set CXRKIT_REAL_DATA")
+    return root
