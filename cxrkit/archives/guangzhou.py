@@ -1,0 +1,101 @@
+"""Guangzhou paediatric radiographs (Kermany 2018): normal, bacterial and viral pneumonia.
+
+5,856 JPEG files of children of one to five years, in the published folders. Its prose, and that
+of its copies, says 5,863.
+
+What it lacks: lung masks of its own (V7 drew some), the projection, sex, age and patient ids. The
+patient is taken from the file name: `personN` for pneumonia, whatever the cause, since 808 of
+1,635 numbers of the training folder carry both a bacteria and a virus image; the first IM number
+for normal images, where NORMAL2 counts as the same series. Whether numbers start again in
+another split is undocumented: the same number is one patient in all three, which can only put too
+much together. Copies of the set differ in split and size; the published `val` has 16 images.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from cxrkit.archives import Card
+from cxrkit.errors import InputRefused
+from cxrkit.records import Record
+
+CARD = Card(
+    title="Guangzhou paediatric chest X-ray set (Kermany 2018)",
+    homepage="https://data.mendeley.com/datasets/rscbjbr9sj/2",
+    licence="open",
+    terms="CC BY 4.0.",
+    citation="""\
+@misc{kermany2018labeled,
+  title     = {Labeled optical coherence tomography (OCT) and chest X-ray images for
+               classification},
+  author    = {Kermany, Daniel and Zhang, Kang and Goldbaum, Michael},
+  publisher = {Mendeley Data}, version = {V2}, year = {2018},
+  doi       = {10.17632/rscbjbr9sj.2}
+}
+""",
+    blank_view_is_frontal=True,
+    mask_convention=None,
+    published=(
+        ("images", 5856, "files of Mendeley Data V2; the prose of its copies says 5,863"),
+        ("train NORMAL", 1341, "files of Mendeley Data V2"),
+        ("train PNEUMONIA", 3875, "files of Mendeley Data V2"),
+        ("val NORMAL", 8, "files of Mendeley Data V2"),
+        ("val PNEUMONIA", 8, "files of Mendeley Data V2"),
+        ("test NORMAL", 234, "files of Mendeley Data V2"),
+        ("test PNEUMONIA", 390, "files of Mendeley Data V2"),
+    ),
+    lineage=("v7", "pneumoniamnist"),
+)
+
+LAYOUT = "chest_xray/{train,val,test}/{NORMAL,PNEUMONIA}/*.jpeg"
+
+_SPLITS = {"train": "train", "val": "validate", "test": "test"}
+_CLASSES = {"NORMAL": 0, "PNEUMONIA": 1}
+_SUFFIXES = (".jpeg", ".jpg", ".png")
+_PERSON = re.compile(r"(person\d+)_(bacteria|virus)_\d+")
+_NORMAL = re.compile(r"(?:NORMAL\d*-)?(IM-\d+)-.*")
+
+
+def records(root: Path) -> Iterator[Record]:
+    """Every image below `chest_xray` (or below `root`, where that is it), sorted by path.
+
+    `labels` says Pneumonia 1 or 0; `extra` holds `class` (the folder) and, for pneumonia, `cause`
+    (bacteria or virus). `image_id` is the file's stem, with its folders in front only where one
+    stem is in several folders.
+
+    Raises:
+        InputRefused: E101, no split folder with NORMAL or PNEUMONIA below it.
+    """
+    prefix = "chest_xray/" if (root / "chest_xray").is_dir() else ""
+    folders = [
+        (f"{prefix}{split}/{name}", split, name)
+        for split in _SPLITS
+        for name in _CLASSES
+        if (root / prefix / split / name).is_dir()
+    ]
+    if not folders:
+        raise InputRefused("E101", str(root), "no split folder", LAYOUT, "give the folder above it")
+    images = sorted(
+        (f"{folder}/{path.name}", split, name)
+        for folder, split, name in folders
+        for path in (root / folder).iterdir()
+        if path.suffix.lower() in _SUFFIXES and not path.name.startswith(".")
+    )
+    stems = Counter(Path(image).stem for image, _, _ in images)
+    return (_record(image, split, name, stems) for image, split, name in images)
+
+
+def _record(image: str, split: str, name: str, stems: Counter[str]) -> Record:
+    stem = Path(image).stem
+    person, normal = _PERSON.fullmatch(stem), _NORMAL.fullmatch(stem)
+    named = person or normal
+    return Record(
+        archive="guangzhou",
+        image_id=stem if stems[stem] == 1 else f"{split}-{name}-{Path(image).name}",
+        image=image,
+        patient_id=named[1] if named else "",
+        split=_SPLITS[split],
+        labels={"Pneumonia": _CLASSES[name]},
+        extra={"class": name, "cause": person[2]} if person else {"class": name},
+    )

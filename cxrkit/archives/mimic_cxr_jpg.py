@@ -1,0 +1,178 @@
+"""MIMIC-CXR-JPG 2.0.0 and 2.1.0: 377,110 radiographs with labels read from their reports.
+
+Beth Israel Deaconess Medical Center, 2011-2016. The facts are in gzipped tables beside the images:
+metadata (one row per image), split, and CheXpert labels, which belong to a study: each of its
+images gets them, a lateral one too. Release 2.1.0 keeps the names of the 2.0.0 tables.
+
+What it lacks: lung masks, sex and age, and reports, which MIMIC-CXR publishes: put its
+`files/pXX/pS/sT.txt` into the same `files` folder. 15,769 images have no ViewPosition and are not
+taken as frontal. 8 studies have no labels. The NegBio labels and the radiologist's test labels of
+2.1.0 are not read. Sources: the release pages and Johnson 2019 (arXiv:1901.07042).
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+
+from cxrkit import tables
+from cxrkit.archives import Card
+from cxrkit.errors import InputRefused, ItemFault
+from cxrkit.records import Record
+from cxrkit.terms import OBSERVATIONS, SPLITS
+
+CARD = Card(
+    title="MIMIC-CXR-JPG: chest radiographs with structured labels",
+    homepage="https://physionet.org/content/mimic-cxr-jpg/",
+    licence="credentialed",
+    terms="PhysioNet Credentialed Health Data Use Agreement 1.5.0; it covers everything derived "
+    "from the images, labels and reports, so a dataset made of them must not be passed on.",
+    citation="""\
+@article{johnson2019mimic,
+  title   = {{MIMIC-CXR-JPG}, a large publicly available database of labeled chest radiographs},
+  author  = {Johnson, Alistair E. W. and Pollard, Tom J. and Greenbaum, Nathaniel R. and
+             Lungren, Matthew P. and Deng, Chih-ying and Peng, Yifan and Lu, Zhiyong and
+             Mark, Roger G. and Berkowitz, Seth J. and Horng, Steven},
+  journal = {arXiv preprint arXiv:1901.07042},
+  year    = {2019}
+}
+@misc{johnson2024mimic,
+  title     = {{MIMIC-CXR-JPG} - chest radiographs with structured labels},
+  author    = {Johnson, Alistair and Lungren, Matthew and Peng, Yifan and Lu, Zhiyong and
+               Mark, Roger and Berkowitz, Seth and Horng, Steven},
+  publisher = {PhysioNet}, version = {2.1.0}, year = {2024},
+  doi       = {10.13026/jsn5-t979}
+}
+""",
+    blank_view_is_frontal=False,
+    mask_convention=None,
+    published=(
+        ("images", 377110, "release page"),
+        ("patients", 65379, "MIMIC-CXR 2.0.0, 10.1038/s41597-019-0322-0"),
+        ("studies", 227835, "MIMIC-CXR 2.0.0, 10.1038/s41597-019-0322-0"),
+        ("studies with labels", 227827, "release page"),
+        ("train images", 368960, "split table"),
+        ("validate images", 2991, "split table"),
+        ("test images", 5159, "split table"),
+    ),
+    lineage=("mimic-cxr", "cxlseg", "chexmask"),
+)
+
+LAYOUT = (
+    "files/p10/p10000032/s50414267/<dicom_id>.jpg and, beside files/, "
+    "mimic-cxr-2.0.0-{metadata,split,chexpert}.csv.gz (or .csv)"
+)
+
+_METADATA = "mimic-cxr-2.0.0-metadata.csv"
+_SPLIT = "mimic-cxr-2.0.0-split.csv"
+_CHEXPERT = "mimic-cxr-2.0.0-chexpert.csv"
+
+_IDS = ("dicom_id", "subject_id", "study_id")
+_READ = (*_IDS, "ViewPosition", "Rows", "Columns")
+_KEPT = (
+    "PerformedProcedureStepDescription",
+    "StudyDate",
+    "StudyTime",
+    "ProcedureCodeSequence_CodeMeaning",
+    "ViewCodeSequence_CodeMeaning",
+    "PatientOrientationCodeSequence_CodeMeaning",
+)
+_BLOCK = 10_000  # rows turned into Python objects at a time
+
+
+def records(root: Path) -> Iterator[Record]:
+    """One record per row of the metadata table, sorted by path; the tables are read at the call.
+
+    `image_id`, `patient_id` and `study_id` are dicom_id, subject_id and study_id. `split` is the
+    published one. `labels` are the CheXpert labels of the study. `extra` holds the other columns
+    of the metadata table.
+
+    Raises:
+        InputRefused: E101, no folder `files`; E102, a table is missing; E103, a table is damaged,
+            lacks a column, repeats an id or holds a value outside its vocabulary.
+    """
+    if not (root / "files").is_dir():
+        raise InputRefused("E101", str(root), "no folder files", LAYOUT, "give the folder above it")
+    metadata = _metadata(root)
+    split = tables.read(root, _SPLIT, ("dicom_id", "split"))
+    tables.require_unique(split, "dicom_id", _SPLIT)
+    tables.require_pattern(split, "split", "|".join(SPLITS), _SPLIT)
+    chexpert = _chexpert(root)
+    frame = (
+        metadata.join(split.select("dicom_id", "split"), on="dicom_id", how="left")
+        .join(chexpert, on="study_id", how="left")
+        .sort("image")
+    )
+    kept = [c for c in metadata.columns if c not in (*_READ, "image")]
+    return _records(frame, kept)
+
+
+def report(root: Path, record: Record) -> str | None:
+    """The text of the study's report; None where the archive has none.
+
+    Raises:
+        ItemFault: E201, the report is there and cannot be read.
+    """
+    path = f"{record.image.rsplit('/', 1)[0]}.txt"
+    try:
+        return (root / path).read_bytes().decode("utf-8", errors="replace")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise ItemFault(
+            "E201", path, type(error).__name__, "a readable text file", "check its permissions"
+        ) from error
+
+
+def _metadata(root: Path) -> pl.DataFrame:
+    """The metadata table with the path of each image, rows and columns as numbers."""
+    frame = tables.read(root, _METADATA, (*_READ, *_KEPT))
+    tables.require_unique(frame, "dicom_id", _METADATA)
+    # Ids become folder names.
+    tables.require_pattern(frame, "dicom_id", "[0-9A-Za-z][0-9A-Za-z.-]*", _METADATA)
+    tables.require_pattern(frame, "subject_id", "[0-9]{2,}", _METADATA)
+    tables.require_pattern(frame, "study_id", "[0-9]+", _METADATA)
+    for column in ("Rows", "Columns"):
+        tables.require_pattern(frame, column, r"(?:[0-9]{1,6}(?:\.0)?)?", _METADATA)
+    subject, study = pl.col("subject_id"), pl.col("study_id")
+    folder = "files/p" + subject.str.slice(0, 2) + "/p" + subject + "/s" + study
+    return frame.with_columns(
+        (folder + "/" + pl.col("dicom_id") + ".jpg").alias("image"),
+        *(_number(column, pl.Int32) for column in ("Rows", "Columns")),
+    )
+
+
+def _chexpert(root: Path) -> pl.DataFrame:
+    """study_id and the 14 observations as 1, 0, -1 or null."""
+    frame = tables.read(root, _CHEXPERT, ("study_id", *OBSERVATIONS))
+    tables.require_unique(frame, "study_id", _CHEXPERT)
+    for observation in OBSERVATIONS:
+        tables.require_pattern(frame, observation, r"(?:(?:1|0|-1)(?:\.0)?)?", _CHEXPERT)
+    return frame.select("study_id", *(_number(o, pl.Int8) for o in OBSERVATIONS))
+
+
+def _number(column: str, dtype: type[pl.Int8] | type[pl.Int32]) -> pl.Expr:
+    """A column of text such as "1.0" as whole numbers, null where blank."""
+    return pl.col(column).cast(pl.Float64, strict=False).cast(dtype)
+
+
+def _records(frame: pl.DataFrame, kept: list[str]) -> Iterator[Record]:
+    for block in frame.iter_slices(_BLOCK):
+        facts = block.select(*_READ, "image", "split").iter_rows()
+        labels = block.select(OBSERVATIONS).iter_rows()
+        extras = block.select(kept).iter_rows()
+        for fact, label, extra in zip(facts, labels, extras, strict=True):
+            dicom_id, subject_id, study_id, view, rows, columns, image, split = fact
+            yield Record(
+                archive="mimic-cxr-jpg",
+                image_id=dicom_id,
+                image=image,
+                patient_id=subject_id,
+                study_id=study_id,
+                view=view,
+                split=split or "",
+                rows=rows,
+                columns=columns,
+                labels={o: v for o, v in zip(OBSERVATIONS, label, strict=True) if v is not None},
+                extra=dict(zip(kept, extra, strict=True)),
+            )

@@ -1,0 +1,148 @@
+"""Shenzhen tuberculosis radiographs, with the SZ-CXR lung masks where they are there.
+
+662 frontal radiographs of the Third People's Hospital, Shenzhen: 326 normal, 336 with
+tuberculosis. The National Library of Medicine publishes images and clinical readings
+(Jaeger 2014); the lung masks are a separate release (Stirenko 2018) and cover 566 images.
+
+What it lacks: the projection of each image, an official split, patient ids (the number in the
+file name stands for the patient). "Normal" and "tuberculosis" are not among the 14 observations,
+so they are in `extra`, with the readings as published. The masks leave out the lung behind the
+heart. In some copies the images were squashed to 1000 x 1000 and the masks were not.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from cxrkit.archives import Card
+from cxrkit.errors import InputRefused
+from cxrkit.records import Record
+
+CARD = Card(
+    title="Shenzhen chest X-ray set with SZ-CXR lung masks",
+    homepage="https://lhncbc.nlm.nih.gov/LHC-downloads/dataset.html",
+    licence="open",
+    terms="Images: National Library of Medicine, cite Jaeger 2014 and Candemir 2014. "
+    "Masks: Stirenko 2018, CC BY-NC-SA 4.0.",
+    citation="""\
+@article{jaeger2014automatic,
+  title   = {Automatic tuberculosis screening using chest radiographs},
+  author  = {Jaeger, Stefan and Karargyris, Alexandros and Candemir, Sema and Folio, Les and
+             Siegelman, Jenifer and Callaghan, Fiona and Xue, Zhiyun and Palaniappan, Kannappan and
+             Singh, Rahul K. and Antani, Sameer and Thoma, George and Wang, Yi-Xiang and
+             Lu, Pu-Xuan and McDonald, Clement J.},
+  journal = {IEEE Transactions on Medical Imaging},
+  volume  = {33}, number = {2}, pages = {233--245}, year = {2014},
+  doi     = {10.1109/TMI.2013.2284099}
+}
+@article{candemir2014lung,
+  title   = {Lung segmentation in chest radiographs using anatomical atlases with nonrigid
+             registration},
+  author  = {Candemir, Sema and Jaeger, Stefan and Palaniappan, Kannappan and Musco, Jonathan P. and
+             Singh, Rahul K. and Xue, Zhiyun and Karargyris, Alexandros and Antani, Sameer and
+             Thoma, George and McDonald, Clement J.},
+  journal = {IEEE Transactions on Medical Imaging},
+  volume  = {33}, number = {2}, pages = {577--590}, year = {2014},
+  doi     = {10.1109/TMI.2013.2290491}
+}
+@inproceedings{stirenko2018chest,
+  title     = {Chest X-ray analysis of tuberculosis by deep learning with segmentation and
+               augmentation},
+  author    = {Stirenko, Sergii and Kochura, Yuriy and Alienin, Oleg and Rokovyi, Oleksandr and
+               Gang, Peng and Zeng, Wei and Gordienko, Yuri},
+  booktitle = {IEEE 38th International Conference on Electronics and Nanotechnology (ELNANO)},
+  year      = {2018},
+  note      = {arXiv:1803.01199}
+}
+""",
+    blank_view_is_frontal=True,
+    mask_convention="excluded",
+    published=(
+        ("images", 662, "Jaeger 2014; National Library of Medicine"),
+        ("normal", 326, "Jaeger 2014; National Library of Medicine"),
+        ("tuberculosis", 336, "Jaeger 2014; National Library of Medicine"),
+        ("masks", 566, "Stirenko 2018; SZ-CXR release"),
+    ),
+    lineage=("tbx11k", "chest-x-ray-landmark-dataset"),
+)
+
+LAYOUT = (
+    "images/CHNCXR_####_{0,1}.png with masks/CHNCXR_####_{0,1}_mask.png, also below SZ-CXR/; "
+    "or ChinaSet_AllFiles/CXR_png/CHNCXR_####_{0,1}.png with ChinaSet_AllFiles/ClinicalReadings/"
+)
+
+# Gray values of the published masks.
+MASK_VALUES = {"lung": (255,)}
+
+_IMAGE_FOLDERS = ("SZ-CXR/images", "images", "ChinaSet_AllFiles/CXR_png", "CXR_png")
+_MASK_FOLDERS = ("SZ-CXR/masks", "masks", "ChinaSet_AllFiles/masks")
+_READING_FOLDERS = ("ChinaSet_AllFiles/ClinicalReadings", "ClinicalReadings")
+
+_NAME = re.compile(r"CHNCXR_(\d+)_([01])")
+# The first letter tells; "16month" and "3 mths" are no sex.
+_SEX = re.compile(r"\b(?:(?P<f>f)|m(?!o|t))", re.IGNORECASE)
+_AGE = re.compile(r"(\d+(?:\.\d+)?)\s*(y|mo|mt|w|d)", re.IGNORECASE)
+_PER_YEAR = {"y": 1.0, "mo": 12.0, "mt": 12.0, "w": 365.25 / 7, "d": 365.25}
+
+
+def records(root: Path) -> Iterator[Record]:
+    """Every PNG of the image folder, sorted by path; `patient_id` is the number in its name.
+
+    `extra` holds `tuberculosis` ("0" or "1", from the name) and, where there is a reading,
+    `reading_patient` (its first line) and `reading_finding` (the rest).
+
+    Raises:
+        InputRefused: E101, there is no image folder.
+    """
+    folder = next((f for f in _IMAGE_FOLDERS if (root / f).is_dir()), None)
+    if folder is None:
+        raise InputRefused("E101", str(root), "no image folder", LAYOUT, "give the folder above it")
+    images = sorted(name for name in _visible(root / folder) if name.lower().endswith(".png"))
+    masks = {n: f"{f}/{n}" for f in reversed(_MASK_FOLDERS) for n in _visible(root / f)}
+    return (_record(root, f"{folder}/{name}", masks) for name in images)
+
+
+def _record(root: Path, image: str, masks: dict[str, str]) -> Record:
+    stem = Path(image).stem
+    named = _NAME.fullmatch(stem)
+    extra = {"tuberculosis": named[2]} if named else {}
+    reading = _reading(root, stem)
+    if reading:
+        extra |= {"reading_patient": reading[0], "reading_finding": " ".join(reading[1:])}
+    return Record(
+        archive="shenzhen",
+        image_id=stem,
+        image=image,
+        patient_id=named[1] if named else "",
+        mask=masks.get(f"{stem}_mask.png", ""),
+        sex=_sex(reading[0]) if reading else "",
+        age=_age(reading[0]) if reading else None,
+        extra=extra,
+    )
+
+
+def _reading(root: Path, stem: str) -> list[str]:
+    """The non-blank lines of the clinical reading; none where there is no reading."""
+    for folder in _READING_FOLDERS:
+        path = root / folder / f"{stem}.txt"
+        if path.is_file():
+            text = path.read_bytes().decode("utf-8-sig", errors="replace")
+            return [line.strip() for line in text.splitlines() if line.strip()]
+    return []
+
+
+def _sex(line: str) -> str:
+    found = _SEX.search(line)
+    return "" if found is None else "F" if found["f"] else "M"
+
+
+def _age(line: str) -> float | None:
+    """Years; None where the line has no number with a unit."""
+    found = _AGE.search(line)
+    return None if found is None else float(found[1]) / _PER_YEAR[found[2].lower()]
+
+
+def _visible(folder: Path) -> list[str]:
+    if not folder.is_dir():
+        return []
+    return [entry.name for entry in folder.iterdir() if not entry.name.startswith(".")]
