@@ -1,0 +1,61 @@
+"""`cxr phantom`: a miniature archive of computed radiographs."""
+
+import importlib
+import os
+import pkgutil
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+import cxrkit.phantom
+from cxrkit.errors import InputRefused
+
+
+def phantom(
+    archive: str = typer.Argument(help="Which archive to imitate: mimic-cxr-jpg."),
+    directory: Path = typer.Argument(help="Folder to fill; absent or empty."),
+    studies: int = typer.Option(200, min=1, help="How many studies."),
+    seed: int = typer.Option(0, min=0, help="Of all that is random."),
+    size: int = typer.Option(3056, min=64, max=8192, help="Pixels of an image's longer side."),
+    workers: int = typer.Option(0, min=0, help="Processes; 0 is one per core."),
+    masks: Path | None = typer.Option(None, help="Also write the exact lung masks here."),
+) -> None:
+    """Write a miniature of ARCHIVE, made of computed radiographs, into DIRECTORY.
+
+    Example: cxr phantom mimic-cxr-jpg demo/archive --studies 20 --seed 0 --size 512
+    """
+    replica = importlib.import_module(f"cxrkit.phantom.{_module(archive)}")
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("studies", total=studies)
+
+        def show(done: int) -> None:
+            bar.update(task, completed=done)
+            if not console.is_terminal and (done % 50 == 0 or done == studies):
+                typer.echo(f"{done} of {studies} studies", err=True)
+
+        cores = workers or len(os.sched_getaffinity(0))
+        images = replica.write_release(directory, studies, seed, size, cores, masks, show)
+    typer.echo(f"{archive}: {studies} studies, {images} images in {directory}")
+
+
+def replicas() -> list[str]:
+    """Names of the archives that can be imitated: the phantom modules that write a release."""
+    names = [found.name for found in pkgutil.iter_modules(cxrkit.phantom.__path__)]
+    modules = [importlib.import_module(f"cxrkit.phantom.{name}") for name in names]
+    return [
+        n.replace("_", "-")
+        for n, m in zip(names, modules, strict=True)
+        if hasattr(m, "write_release")
+    ]
+
+
+def _module(archive: str) -> str:
+    known = replicas()
+    if archive not in known:
+        raise InputRefused(
+            "E101", archive, "no phantom of this archive", ", ".join(known), "name one of those"
+        )
+    return archive.replace("-", "_")

@@ -1,0 +1,182 @@
+"""What does the film show? Beam, scatter, quantum noise, collimation, marker and 8-bit grey.
+
+Attenuation coefficients are those of about 70 keV (a 110-125 kVp chest technique): water 0.0193
+per mm, compact bone 0.0500 per mm (NIST XCOM tables, density 1.92).
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from cxrkit.phantom.body import Floats
+
+WATER = 0.0193  # per mm
+BONE = 0.0500 - WATER  # per mm of compact bone in place of water
+METAL = 0.30  # per mm, wires and tips of devices
+
+
+@dataclass(frozen=True)
+class Film:
+    """How one radiograph was exposed and processed."""
+
+    scatter: float  # fraction of the signal at the detector that was scattered
+    dose: float  # quanta per pixel of 0.14 mm behind no object, in thousands
+    latitude: float  # how much the processing flattens slow changes, 0-1
+    gamma: float  # >1 darkens the lungs
+    brightness: float  # shift of the curve, grey values
+    sharpen: float  # edge enhancement
+    margins: tuple[float, float, float, float]  # collimated share: top, bottom, left, right
+    border: int  # grey of what the shutters cover
+    angle: float  # of the shutters, degrees
+    marker: str  # lead letters
+    marker_at: tuple[float, float]  # x, y as share of the picture
+    words: str  # burned-in text, empty for none
+
+
+def draw_film(portable: bool, rng: np.random.Generator) -> Film:
+    """One exposure; a portable one scatters more and has the rougher processing."""
+    margins = np.where(rng.random(4) < 0.45, rng.uniform(0.0, 0.035, 4), 0.0)
+    left = bool(rng.random() < 0.55)
+    return Film(
+        scatter=float(rng.uniform(0.30, 0.42) + (0.12 if portable else 0)),
+        dose=float(np.exp(rng.normal(np.log(2.2), 0.35))),
+        latitude=float(rng.uniform(0.15, 0.5)),
+        gamma=float(rng.uniform(0.9, 1.25)),
+        brightness=float(rng.normal(0, 8)),
+        sharpen=float(rng.uniform(0.2, 0.7)),
+        margins=(float(margins[0]), float(margins[1]), float(margins[2]), float(margins[3])),
+        border=int(rng.choice([0, 3, 245], p=[0.6, 0.22, 0.18])),
+        angle=float(rng.normal(0, 0.5)),
+        marker="L" if left else "R",
+        marker_at=(
+            float(rng.uniform(0.86, 0.93) if left else rng.uniform(0.06, 0.13)),
+            float(rng.uniform(0.05, 0.14)),
+        ),
+        words="PORTABLE" if portable and rng.random() < 0.4 else "",
+    )
+
+
+def signal(water: Floats, bone: Floats, metal: Floats, step: float, film: Film) -> Floats:
+    """Detector signal, 1 without an object; maps are mm along the beam, `step` is mm per pixel."""
+    primary = np.exp(-(WATER * water + BONE * bone + METAL * metal))
+    small = cv2.resize(primary, None, fx=0.125, fy=0.125, interpolation=cv2.INTER_AREA)
+    sigma = 28.0 / (8 * step)
+    wide = cv2.GaussianBlur(small, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+    wide = np.minimum(wide, 0.25)  # open air beside the body scatters little
+    wide = cv2.resize(wide, (primary.shape[1], primary.shape[0]), interpolation=cv2.INTER_LINEAR)
+    return np.asarray((1 - film.scatter) * primary + film.scatter * 0.55 * wide, np.float32)
+
+
+def develop(
+    quanta: Floats, film: Film, rows: int, columns: int, step: float, rng: np.random.Generator
+) -> Floats:
+    """(rows, columns) uint8, air dark, from the detector signal; `step` is mm per output pixel."""
+    density = -np.log(np.maximum(quanta, 1e-4))
+    density = _process(density, film)
+    density = cv2.resize(density, (columns, rows), interpolation=cv2.INTER_CUBIC)
+    noise = rng.standard_normal((rows, columns), dtype=np.float32)
+    noise = cv2.GaussianBlur(noise, (0, 0), 0.55)
+    spread = _noise_level(quanta, film, step)
+    noise *= cv2.resize(spread, (columns, rows), interpolation=cv2.INTER_LINEAR)
+    density += noise
+    return _grey(density, film)
+
+
+def _process(density: Floats, film: Film) -> Floats:
+    """Flatten slow changes and sharpen edges, as the reader stations of detectors do."""
+    small = cv2.resize(density, None, fx=0.125, fy=0.125, interpolation=cv2.INTER_AREA)
+    slow = cv2.GaussianBlur(
+        small, (0, 0), max(0.06 * small.shape[1], 1), borderType=cv2.BORDER_REPLICATE
+    )
+    slow = cv2.resize(slow, (density.shape[1], density.shape[0]), interpolation=cv2.INTER_LINEAR)
+    body = np.clip(density / 0.9, 0, 1)
+    fine = density - cv2.GaussianBlur(density, (0, 0), 0.006 * density.shape[1])
+    return np.asarray(
+        density - 0.5 * film.latitude * body * (slow - 2.6) + film.sharpen * fine * body, np.float32
+    )
+
+
+def _noise_level(quanta: Floats, film: Film, step: float) -> Floats:
+    per_pixel = film.dose * 1000 * (step / 0.14) ** 2
+    return np.asarray(np.sqrt(1 / (per_pixel * np.maximum(quanta, 2e-3)) + 6e-5), np.float32)
+
+
+# Density to grey: the shoulder keeps the mediastinum below white (medians of real lungs and
+# mediastina lie near 125 and 226).
+CURVE = (
+    (-0.2, 3),
+    (0.0, 5),
+    (0.35, 14),
+    (0.9, 42),
+    (1.5, 88),
+    (2.1, 136),
+    (2.8, 184),
+    (3.5, 216),
+    (4.3, 236),
+    (5.2, 247),
+    (7.0, 254),
+)
+
+
+def _grey(density: Floats, film: Film) -> Floats:
+    at, grey = np.array(CURVE, np.float64).T
+    level = np.linspace(-0.2, 7.0, 4096)
+    table = np.interp(level, at, grey)
+    table = 255 * (table / 255) ** film.gamma + film.brightness * np.sin(np.pi * table / 255)
+    index = np.clip((density + 0.2) * (4095 / 7.2), 0, 4095)
+    return np.clip(table + 0.5, 0, 255).astype(np.uint8)[index.astype(np.uint16)]
+
+
+def shutter(picture: Floats, film: Film) -> Floats:
+    """The picture with its collimated border, its lead marker and its words; a new array."""
+    rows, columns = picture.shape
+    out = _mark(picture.copy(), film)
+    top, bottom, left, right = film.margins
+    if not any(film.margins):
+        return out
+    corners = np.array(
+        [
+            [left * columns, top * rows],
+            [(1 - right) * columns, top * rows],
+            [(1 - right) * columns, (1 - bottom) * rows],
+            [left * columns, (1 - bottom) * rows],
+        ]
+    )
+    slack = np.array(
+        [[left > 0, top > 0], [right > 0, top > 0], [right > 0, bottom > 0], [left > 0, bottom > 0]]
+    )
+    middle = np.array([columns, rows]) / 2
+    a = np.radians(film.angle)
+    turned = (corners - middle) @ np.array(
+        [[np.cos(a), np.sin(a)], [-np.sin(a), np.cos(a)]]
+    ) + middle
+    corners = np.where(slack, turned, np.where(corners < middle, -rows, 2 * rows))
+    open_field = np.zeros((rows, columns), np.uint8)
+    cv2.fillConvexPoly(open_field, np.rint(corners).astype(np.int32), 255)
+    blurred = cv2.blur(open_field, (max(rows // 250, 1),) * 2)
+    share = blurred.astype(np.float32) / 255
+    return (out * share + film.border * (1 - share) + 0.5).astype(np.uint8)
+
+
+def _mark(picture: Floats, film: Film) -> Floats:
+    rows, columns = picture.shape
+    tall = 0.022 * rows
+    font, thick = cv2.FONT_HERSHEY_DUPLEX, max(round(tall / 6), 1)
+    lead = np.zeros_like(picture)
+    at = (round(film.marker_at[0] * columns), round(film.marker_at[1] * rows + tall))
+    cv2.putText(lead, film.marker, at, font, tall / 22, 255, thick, cv2.LINE_AA)
+    if film.words:
+        place = (round(0.42 * columns), round(0.03 * rows))
+        cv2.putText(
+            lead,
+            film.words,
+            place,
+            cv2.FONT_HERSHEY_SIMPLEX,
+            tall / 34,
+            255,
+            max(thick // 2, 1),
+            cv2.LINE_AA,
+        )
+    share = lead.astype(np.float32) * (0.93 / 255)
+    return (picture * (1 - share) + 250 * share + 0.5).astype(np.uint8)

@@ -1,0 +1,373 @@
+"""A miniature MIMIC-CXR-JPG 2.0.0 release of phantoms: same tree, same tables, same column order.
+
+Johnson et al. 2019, arXiv:1901.07042; facts of the layout from the release's own documentation.
+Two things differ on purpose: splits are 80:10:10 by patient (the original's 98:1:1 would leave a
+miniature without a test set), and the reports, which belong to MIMIC-CXR, lie in the same tree.
+"""
+
+import csv
+import gzip
+import hashlib
+import io
+import multiprocessing
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from cxrkit.errors import InputRefused
+from cxrkit.phantom.anatomy import FINDINGS, Phantom, Subject, draw_subject, render
+from cxrkit.phantom.dictation import Dictation, dictate
+from cxrkit.terms import FRONTAL_VIEWS, OBSERVATIONS
+
+LABEL_COLUMNS = tuple(sorted(OBSERVATIONS))
+METADATA_COLUMNS = (
+    "dicom_id",
+    "subject_id",
+    "study_id",
+    "PerformedProcedureStepDescription",
+    "ViewPosition",
+    "Rows",
+    "Columns",
+    "StudyDate",
+    "StudyTime",
+    "ProcedureCodeSequence_CodeMeaning",
+    "ViewCodeSequence_CodeMeaning",
+    "PatientOrientationCodeSequence_CodeMeaning",
+)
+LONG_SIDE = 3056  # pixels; the release's most frequent size is 3056 x 2544
+SHORT_SHARE = 2544 / 3056
+QUALITY = 95  # of the release's JPEG files
+NOTICE = """Synthetic radiographs in the layout of MIMIC-CXR-JPG 2.0.0.
+
+Every image, report, label, date and number here was computed by cxrkit from a seed. Nothing was
+taken from a patient or from MIMIC-CXR. Do not use it to judge a medical method.
+"""
+LICENCE = (
+    "Synthetic data without rights of others: CC0 1.0, creativecommons.org/publicdomain/zero/1.0\n"
+)
+VIEW_MEANING = {
+    "PA": "postero-anterior",
+    "AP": "antero-posterior",
+    "LATERAL": "lateral",
+    "LL": "left lateral",
+}
+
+
+@dataclass(frozen=True)
+class Image:
+    """One radiograph to be: its row of the metadata table and whom to render."""
+
+    dicom_id: str
+    subject: Subject
+    view: str  # as the table prints it; "" for about 4 %
+    rows: int
+    columns: int
+
+
+@dataclass(frozen=True)
+class Study:
+    """One study to be."""
+
+    index: int
+    subject_id: int
+    study_id: int
+    split: str
+    procedure: str
+    orientation: str
+    date: int
+    time: float
+    images: tuple[Image, ...]
+    report: Dictation | None  # None: the study has neither report nor label rows
+
+    @property
+    def folder(self) -> str:
+        """The study's folder, relative to the release."""
+        patient = str(self.subject_id)
+        return f"files/p{patient[:2]}/p{patient}/s{self.study_id}"
+
+
+def write_release(
+    root: Path,
+    studies: int,
+    seed: int,
+    size: int = LONG_SIDE,
+    workers: int = 1,
+    masks: Path | None = None,
+    progress: Callable[[int], None] = lambda done: None,
+) -> int:
+    """Write the release and return the number of its images; the same arguments give the same bytes.
+
+    Args:
+        root: folder to fill; absent or empty.
+        studies: how many studies.
+        seed: of all that is random.
+        size: pixels of the longer side of every image.
+        workers: processes that render; the result does not depend on it.
+        masks: where the exact lung masks go, `excluded/` and `included/` PNG files of the frontal
+            images, with `truth.csv`; outside `root`, absent or empty. None: not written.
+        progress: called with the number of finished studies.
+
+    Raises:
+        InputRefused: E105 when `root` or `masks` holds something, E107 when `masks` lies in `root`.
+    """
+    for folder in [root] if masks is None else [root, masks]:
+        _refuse_filled(folder)
+    if masks is not None and masks.resolve().is_relative_to(root.resolve()):
+        raise InputRefused(
+            "E107",
+            str(masks),
+            "masks inside the release",
+            "a folder outside it",
+            "give --masks another folder, so that the release stays exact",
+        )
+    planned = plan(studies, seed, size)
+    sums: dict[str, str] = {}
+    for done, written in enumerate(_write_studies(planned, root, seed, masks, workers), 1):
+        sums.update(written)
+        progress(done)
+    sums.update(_write_tables(planned, root, seed))
+    lines = [f"{digest}  {path}\n" for path, digest in sorted(sums.items())]
+    (root / "SHA256SUMS.txt").write_bytes("".join(lines).encode())
+    if masks is not None:
+        _write_truth(planned, masks)
+    return sum(len(study.images) for study in planned)
+
+
+def _refuse_filled(folder: Path) -> None:
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputRefused(
+            "E105",
+            str(folder),
+            "it exists and is not empty",
+            "an absent or empty folder",
+            "choose another folder or empty this one",
+        )
+
+
+def plan(studies: int, seed: int, size: int = LONG_SIDE) -> list[Study]:
+    """All that is known before a pixel is computed, in order of patient and study number."""
+    rng = np.random.default_rng([seed, 0])
+    shares = rng.choice([1, 2, 3, 4], studies, p=[0.5, 0.25, 0.15, 0.1]).cumsum()
+    shares = np.minimum(shares[: int(np.searchsorted(shares, studies)) + 1], studies)
+    numbers = _unique(rng, studies, 50_000_000)
+    out: list[Study] = []
+    for order, subject_id in enumerate(sorted(_unique(rng, len(shares), 10_000_000))):
+        split = {8: "validate", 9: "test"}.get((order * 7 + 3) % 10, "train")
+        person = replace(draw_subject(rng), age="adult", stature=float(rng.normal(1, 0.045)))
+        for study_id in sorted(numbers[len(out) : int(shares[order])]):
+            out.append(_plan_study(len(out), subject_id, study_id, split, person, seed, size))
+    return _with_rarities(out, rng) if studies >= 50 else out
+
+
+def _unique(rng: np.random.Generator, count: int, first: int) -> list[int]:
+    """Distinct eight-digit numbers of one leading digit, spread evenly, in random order."""
+    step = 10_000_000 // count
+    spread = np.arange(count) * step + rng.integers(0, step, count) + first
+    return [int(number) for number in rng.permutation(spread)]
+
+
+def _with_rarities(planned: list[Study], rng: np.random.Generator) -> list[Study]:
+    """The same studies, one of them without text and labels, one with an oblique view."""
+    silent, turned = (int(k) for k in rng.choice(len(planned), 2, replace=False))
+    out = list(planned)
+    out[silent] = replace(out[silent], report=None)
+    first, *others = out[turned].images
+    subject = replace(first.subject, view="PA", rotation=24.0)
+    out[turned] = replace(
+        out[turned], images=(replace(first, subject=subject, view="LAO"), *others)
+    )
+    return out
+
+
+def _plan_study(
+    index: int, subject_id: int, study_id: int, split: str, person: Subject, seed: int, size: int
+) -> Study:
+    rng = np.random.default_rng([seed, 1, index])
+    kinds = (("PA", "LATERAL"), ("PA", "LL"), ("AP",), ("AP", "AP"), ("AP", "LATERAL"), ("PA",))
+    views = kinds[int(rng.choice(6, p=[0.33, 0.14, 0.34, 0.07, 0.06, 0.06]))]
+    findings = _draw_findings(views, rng)
+    subject = replace(
+        person,
+        findings=findings,
+        side="left" if rng.random() < 0.5 else "right",
+        extent=float(rng.uniform(0.1, 1)),
+        inspiration=float(np.clip(person.inspiration + rng.normal(0, 0.1), 0, 1)),
+    )
+    images = [
+        _plan_image(subject, view, (seed, study_id, k), size, rng) for k, view in enumerate(views)
+    ]
+    upright = views[0] == "PA"
+    contradicts = not upright and rng.random() < 0.15
+    return Study(
+        index=index,
+        subject_id=subject_id,
+        study_id=study_id,
+        split=split,
+        procedure="CHEST (PA AND LAT)" if upright or contradicts else "CHEST (PORTABLE AP)",
+        orientation="Erect" if upright else ("Recumbent", "Erect", "")[int(rng.integers(3))],
+        date=int(rng.integers(2110, 2200)) * 10000
+        + int(rng.integers(1, 13)) * 100
+        + int(rng.integers(1, 29)),
+        time=_clock(rng),
+        images=tuple(sorted(images, key=lambda image: image.dicom_id)),
+        report=dictate(subject, views, rng),
+    )
+
+
+def _draw_findings(views: tuple[str, ...], rng: np.random.Generator) -> tuple[str, ...]:
+    """None in two studies of five; devices mostly where the patient lies in bed."""
+    portable = views[0] == "AP"
+    chance = dict.fromkeys(FINDINGS, 0.16) | {"fracture": 0.06, "pneumothorax": 0.08}
+    chance |= {"tube": 0.30 if portable else 0.0, "line": 0.40 if portable else 0.05}
+    if rng.random() < 0.4:
+        chance = dict.fromkeys(FINDINGS, 0.0)
+    return tuple(name for name in FINDINGS if rng.random() < chance[name])
+
+
+def _plan_image(
+    subject: Subject, view: str, key: tuple[int, int, int], size: int, rng: np.random.Generator
+) -> Image:
+    digest = hashlib.sha256(repr(key).encode()).hexdigest()[:40]
+    short = round(size * SHORT_SHARE * float(rng.choice([1, 0.97, 0.83], p=[0.7, 0.2, 0.1])))
+    wide = view == "AP" and rng.random() < 0.75
+    rows, columns = (short, size) if wide else (size, short)
+    rendered = "LATERAL" if view == "LL" else view
+    return Image(
+        dicom_id="-".join(digest[k : k + 8] for k in range(0, 40, 8)),
+        subject=replace(subject, view=rendered),
+        view="" if rng.random() < 0.04 else view,
+        rows=rows,
+        columns=columns,
+    )
+
+
+def _clock(rng: np.random.Generator) -> float:
+    """A time HHMMSS.fff as the number that the table prints: leading zeros are lost."""
+    hours, minutes, seconds = (int(rng.integers(top)) for top in (24, 60, 60))
+    return hours * 10000 + minutes * 100 + seconds + int(rng.integers(1000)) / 1000
+
+
+def _write_studies(
+    planned: list[Study], root: Path, seed: int, masks: Path | None, workers: int
+) -> Iterator[dict[str, str]]:
+    jobs = [(study, root, seed, masks) for study in planned]
+    if workers <= 1:
+        yield from map(_write_study, jobs)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(
+        workers, context, initializer=cv2.setNumThreads, initargs=(1,)
+    ) as pool:
+        yield from pool.map(_write_study, jobs)
+
+
+def _write_study(job: tuple[Study, Path, int, Path | None]) -> dict[str, str]:
+    """Write one study's images and report; SHA-256 by path relative to the release."""
+    study, root, seed, masks = job
+    sums = {}
+    for number, image in enumerate(study.images):
+        rng = np.random.default_rng([seed, 2, study.index, number])
+        phantom = render(image.subject, image.rows, image.columns, rng)
+        # The release's files are histogram-equalised (MIT-LCP/mimic-cxr, thread 16).
+        picture = cv2.equalizeHist(phantom.radiograph)
+        path = f"{study.folder}/{image.dicom_id}.jpg"
+        encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1]
+        sums[path] = _write(root, path, encoded.tobytes())
+        if masks is not None and image.subject.view in FRONTAL_VIEWS:
+            _write_masks(masks, image.dicom_id, phantom)
+    if study.report is not None:
+        path = f"{study.folder}.txt"
+        sums[path] = _write(root, path, study.report.text.encode())
+    return sums
+
+
+def _write_masks(masks: Path, dicom_id: str, phantom: Phantom) -> None:
+    both = {
+        "excluded": phantom.right_lung | phantom.left_lung,
+        "included": phantom.right_lung_with_heart | phantom.left_lung_with_heart,
+    }
+    for convention, mask in both.items():
+        encoded = cv2.imencode(".png", mask.astype(np.uint8) * 255)[1]
+        _write(masks, f"{convention}/{dicom_id}.png", encoded.tobytes())
+
+
+def _write(root: Path, path: str, data: bytes) -> str:
+    (root / path).parent.mkdir(parents=True, exist_ok=True)
+    (root / path).write_bytes(data)
+    return hashlib.sha256(data).hexdigest()
+
+
+def _write_tables(planned: list[Study], root: Path, seed: int) -> dict[str, str]:
+    """Write the four tables, the file list and the notices; SHA-256 by path."""
+    metadata, split = [METADATA_COLUMNS], [("dicom_id", "study_id", "subject_id", "split")]
+    labels: dict[str, list[tuple[object, ...]]] = {
+        name: [("subject_id", "study_id", *LABEL_COLUMNS)] for name in ("chexpert", "negbio")
+    }
+    names: list[str] = []
+    for study in planned:
+        for image in study.images:
+            metadata.append(_metadata_row(study, image))
+            split.append((image.dicom_id, study.study_id, study.subject_id, study.split))
+            names.append(f"{study.folder}/{image.dicom_id}.jpg\n")
+        if study.report is not None:
+            for name, found in _two_labelers(
+                study.report, np.random.default_rng([seed, 3, study.index])
+            ):
+                cells = tuple(f"{found[c]}.0" if c in found else "" for c in LABEL_COLUMNS)
+                labels[name].append((study.subject_id, study.study_id, *cells))
+    tables = {"metadata": metadata, "split": split, **labels}
+    sums = {}
+    for name, rows in tables.items():
+        path = f"mimic-cxr-2.0.0-{name}.csv.gz"
+        sums[path] = _write(root, path, _gzipped_csv(rows))
+    sums["IMAGE_FILENAMES"] = _write(root, "IMAGE_FILENAMES", "".join(names).encode())
+    sums["README"] = _write(root, "README", NOTICE.encode())
+    sums["LICENSE.txt"] = _write(root, "LICENSE.txt", LICENCE.encode())
+    return sums
+
+
+def _metadata_row(study: Study, image: Image) -> tuple[object, ...]:
+    return (
+        image.dicom_id,
+        study.subject_id,
+        study.study_id,
+        study.procedure,
+        image.view,
+        image.rows,
+        image.columns,
+        study.date,
+        repr(study.time),
+        study.procedure,
+        VIEW_MEANING.get(image.view, ""),
+        study.orientation,
+    )
+
+
+def _two_labelers(
+    report: Dictation, rng: np.random.Generator
+) -> Iterator[tuple[str, dict[str, int]]]:
+    """CheXpert reads the report as it was meant; NegBio misses one mention in twenty."""
+    yield "chexpert", report.labels
+    yield "negbio", {name: v for name, v in report.labels.items() if rng.random() >= 0.05}
+
+
+def _gzipped_csv(rows: list[tuple[object, ...]]) -> bytes:
+    """The rows as CSV in a gzip file without time and name, so that bytes repeat."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return gzip.compress(text.getvalue().encode(), 9, mtime=0)
+
+
+def _write_truth(planned: list[Study], masks: Path) -> None:
+    rows = [("dicom_id", "view", "findings", "side", "extent")]
+    for study in planned:
+        for image in study.images:
+            s = image.subject
+            rows.append((image.dicom_id, s.view, " ".join(s.findings), s.side, f"{s.extent:.3f}"))
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    _write(masks, "truth.csv", text.getvalue().encode())
