@@ -1,0 +1,147 @@
+"""What every adapter owes: facts, a layout, sorted records with unique ids that are text."""
+
+import dataclasses
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from cxrkit import archives
+from cxrkit.errors import InputRefused
+from cxrkit.records import Record
+from cxrkit.terms import MASK_CONVENTIONS, OBSERVATIONS, SPLITS
+
+NAMES = archives.names()
+
+
+@pytest.fixture
+def tree(request: pytest.FixtureRequest) -> Callable[[str], Path]:
+    """The tiny tree of an archive: the fixture of that name, so that an adapter cannot lack one."""
+    return lambda name: request.getfixturevalue(f"{name.replace('-', '_')}_tree")
+
+
+def faults(records: list[Record], name: str) -> list[str]:
+    """Which promises these records break."""
+    ids = [r.image_id for r in records]
+    paths = [r.image for r in records]
+    texts = [(r.image_id, r.patient_id, r.study_id, r.view, r.split, r.sex) for r in records]
+    broken = {
+        "empty": not records,
+        "archive": any(r.archive != name for r in records),
+        "order": paths != sorted(paths),
+        "unique ids": len(set(ids)) < len(ids),
+        "unique paths": len(set(paths)) < len(paths),
+        "blank id": "" in ids,
+        "id is a file name": any("/" in i or i.startswith(".") for i in ids),
+        "text": not all(isinstance(value, str) for row in texts for value in row),
+        "path": any(p.startswith(("/", ".")) or "\\" in p or ".." in p for p in paths),
+        "split": any(r.split not in ("", *SPLITS) for r in records),
+        "sex": any(r.sex not in ("", "M", "F", "O") for r in records),
+        "observation": any(o not in OBSERVATIONS for r in records for o in r.labels),
+        "label": any(v not in (1, 0, -1) for r in records for v in r.labels.values()),
+        "extra": not all(isinstance(v, str) for r in records for v in r.extra.values()),
+    }
+    return [promise for promise, is_broken in broken.items() if is_broken]
+
+
+def test_the_five_archives_are_there() -> None:
+    assert {"folder", "guangzhou", "mimic-cxr-jpg", "shenzhen", "v7"} <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_records_keep_the_contract(name: str, tree: Callable[[str], Path]) -> None:
+    assert faults(list(archives.load(name).records(tree(name))), name) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_records_are_the_same_twice(name: str, tree: Callable[[str], Path]) -> None:
+    root = tree(name)
+    assert list(archives.load(name).records(root)) == list(archives.load(name).records(root))
+
+
+def test_broken_records_are_seen() -> None:
+    good = Record("x", "a", "a.png")
+    assert faults([good], "x") == []
+    bad = {
+        "archive": {"archive": "y"},
+        "id is a file name": {"image_id": "a/b"},
+        "path": {"image": "/a.png"},
+        "split": {"split": "val"},
+        "sex": {"sex": "male"},
+        "observation": {"labels": {"Covid": 1}},
+        "label": {"labels": {"Edema": 2}},
+        "text": {"patient_id": 7},
+        "extra": {"extra": {"age": 7}},
+    }
+    for promise, change in bad.items():
+        assert faults([dataclasses.replace(good, **change)], "x") == [promise]
+    assert faults([good, good], "x") == ["unique ids", "unique paths"]
+    assert faults([Record("x", "b", "b.png"), good], "x") == ["order"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_card_is_complete(name: str) -> None:
+    module = importlib.import_module(f"cxrkit.archives.{name.replace('-', '_')}")
+    card = module.CARD
+    assert len(module.__doc__) > 200 and "lacks" in module.__doc__
+    assert card.title and card.terms and module.LAYOUT and "\n" not in module.LAYOUT
+    assert card.licence in ("open", "registered", "credentialed")
+    assert card.mask_convention in (None, *MASK_CONVENTIONS)
+    assert (card.mask_convention is not None) == hasattr(module, "MASK_VALUES")
+    if name == "folder":  # nobody published it
+        return
+    assert card.homepage.startswith("https://")
+    assert card.citation.startswith("@") and card.citation.count("{") == card.citation.count("}")
+    assert card.published and all(n > 0 and source for _, n, source in card.published)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_absent_layout_is_refused_at_the_call(name: str, tmp_path: Path) -> None:
+    root = tmp_path / "absent" if name == "folder" else tmp_path
+    archive = archives.load(name)
+    with pytest.raises(InputRefused) as caught:
+        archive.records(root)
+    assert caught.value.code == "E101"
+    assert archive.LAYOUT in str(caught.value)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_pixel_is_read(
+    name: str, tree: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every image of the trees is an empty file, and none of them is opened."""
+    root = tree(name)
+    opened: list[str] = []
+    open_ = Path.open
+
+    def note(path: Path, *args: str, **options: str) -> object:
+        opened.append(path.name)
+        return open_(path, *args, **options)
+
+    monkeypatch.setattr(Path, "open", note)
+    assert list(archives.load(name).records(root))
+    suffixes = (".png", ".jpg", ".jpeg", ".tiff")
+    assert not [o for o in opened if o.lower().endswith(suffixes)]
+
+
+def test_published_counts_add_up() -> None:
+    counts = {n: {what: k for what, k, _ in archives.load(n).CARD.published} for n in NAMES}
+    shenzhen, guangzhou, mimic = (counts[n] for n in ("shenzhen", "guangzhou", "mimic-cxr-jpg"))
+    assert shenzhen["normal"] + shenzhen["tuberculosis"] == shenzhen["images"]
+    assert sum(v for k, v in guangzhou.items() if k != "images") == guangzhou["images"]
+    assert sum(mimic[f"{s} images"] for s in SPLITS) == mimic["images"]
+
+
+@pytest.mark.parametrize("name", ["shenzhen", "v7"])
+def test_real_masks_hold_the_stated_gray_values(name: str, real_data: Path) -> None:
+    module = importlib.import_module(f"cxrkit.archives.{name}")
+    stated = {0, *(v for values in module.MASK_VALUES.values() for v in values)}
+    seen: set[int] = set()
+    for record in list(module.records(real_data / name))[::10]:
+        mask = cv2.imread(str(real_data / name / record.mask), cv2.IMREAD_UNCHANGED)
+        assert mask.ndim == 2
+        seen |= {int(value) for value in np.unique(mask)}
+    assert seen == stated

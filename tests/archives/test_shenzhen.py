@@ -1,0 +1,82 @@
+"""Shenzhen: both layouts, the readings as people typed them, masks where there are masks."""
+
+from pathlib import Path
+
+import pytest
+from trees import touch
+
+from cxrkit.archives import shenzhen
+
+
+def test_the_nlm_layout_with_readings(shenzhen_tree: Path) -> None:
+    normal, unread, tuberculosis = shenzhen.records(shenzhen_tree)
+    assert normal.image == "ChinaSet_AllFiles/CXR_png/CHNCXR_0001_0.png"
+    assert (normal.patient_id, normal.sex, normal.age) == ("0001", "M", 45.0)
+    assert normal.mask == "masks/CHNCXR_0001_0_mask.png"
+    assert normal.extra == {
+        "tuberculosis": "0",
+        "reading_patient": "Male, 45yrs",
+        "reading_finding": "normal",
+    }
+    assert (tuberculosis.sex, tuberculosis.age) == ("F", pytest.approx(16 / 12))
+    assert tuberculosis.extra["tuberculosis"] == "1"
+    assert tuberculosis.extra["reading_finding"] == "right PTB with effusion"
+    assert (unread.sex, unread.age, unread.mask, unread.extra) == (
+        "",
+        None,
+        "",
+        {"tuberculosis": "0"},
+    )
+
+
+@pytest.mark.parametrize("prefix", ["", "SZ-CXR/"])
+def test_the_mask_release_layout(tmp_path: Path, prefix: str) -> None:
+    names = ["images/CHNCXR_0002_1.png", "images/CHNCXR_0001_0.png", "masks/CHNCXR_0002_1_mask.png"]
+    touch(tmp_path, (prefix + name for name in names))
+    first, second = shenzhen.records(tmp_path)
+    assert (first.image, first.mask) == (f"{prefix}images/CHNCXR_0001_0.png", "")
+    assert second.mask == f"{prefix}masks/CHNCXR_0002_1_mask.png"
+
+
+def test_normal_is_not_called_no_finding(shenzhen_tree: Path) -> None:
+    assert not any(record.labels for record in shenzhen.records(shenzhen_tree))
+
+
+def test_an_image_of_another_name_is_a_record_without_facts(shenzhen_tree: Path) -> None:
+    touch(shenzhen_tree, ["ChinaSet_AllFiles/CXR_png/scan.PNG"])
+    *_, last = shenzhen.records(shenzhen_tree)
+    assert (last.image_id, last.patient_id, last.extra) == ("scan", "", {})
+
+
+@pytest.mark.parametrize(
+    ("line", "sex", "years"),
+    [
+        ("male 45yrs", "M", 45),
+        ("femal 32yrs", "F", 32),
+        ("Female,24 yr", "F", 24),
+        ("male24yrs", "M", 24),
+        ("16month", "", 16 / 12),
+        ("3 mths, female", "F", 3 / 12),
+        ("64days", "", 64 / 365.25),
+        ("M", "M", None),
+        ("female 45", "F", None),  # no unit: years or months, nobody said
+        ("24 male", "M", None),  # the m of male is no month
+        ("", "", None),
+    ],
+)
+def test_sex_and_age_as_people_typed_them(
+    shenzhen_tree: Path, line: str, sex: str, years: float | None
+) -> None:
+    reading = shenzhen_tree / "ChinaSet_AllFiles" / "ClinicalReadings" / "CHNCXR_0001_0.txt"
+    reading.write_bytes(line.encode() + b"\r\n\xff normal\r\n" if line else b"")
+    first = next(iter(shenzhen.records(shenzhen_tree)))
+    assert first.sex == sex
+    assert first.age == (None if years is None else pytest.approx(years))
+
+
+def test_real_files(real_data: Path) -> None:
+    records = list(shenzhen.records(real_data / "shenzhen"))
+    assert len(records) == len(list((real_data / "shenzhen" / "images").iterdir())) == 59
+    assert all((real_data / "shenzhen" / r.mask).is_file() for r in records)
+    assert [r.image_id.split("_")[1] for r in records] == [r.patient_id for r in records]
+    assert sum(r.extra["tuberculosis"] == "1" for r in records) == 51
