@@ -144,6 +144,26 @@ def _end_of_image(data: bytes, at: int, name: str) -> int:
         _, _, at = _segment(data, found.start(), name)
 
 
+def stream_size(fragments: bytes) -> tuple[int, int] | None:
+    """Rows and columns in the JPEG or JPEG 2000 stream within encapsulated DICOM pixels.
+
+    A decoder believes the stream, not Rows and Columns. None where there is no such stream (RLE).
+    """
+    start = fragments.find(b"\xff\x4f\xff\x51", 0, 4096)  # SOC, SIZ: ITU-T T.800 A.5.1
+    if start >= 0 and len(fragments) >= start + 24:
+        right, bottom, left, top = struct.unpack(">4I", fragments[start + 8 : start + 24])
+        return bottom - top, right - left
+    at = fragments.find(b"\xff\xd8\xff", 0, 4096)
+    while at >= 0:
+        marker, body, at = _segment(fragments, at, "")
+        if (marker in _FRAMES or marker == 0xF7) and len(body) >= 5:  # SOF55 is JPEG-LS
+            rows, columns = struct.unpack(">HH", body[1:5])
+            return rows, columns
+        if marker in (0xD9, 0xDA):
+            break
+    return None
+
+
 def png(data: bytes, name: str) -> Header:
     """The header of a PNG file whose chunks are all there, with right checksums.
 
@@ -204,6 +224,34 @@ def tiff_fields(data: bytes) -> Fields | None:
             offsets[tag] = offset
     following = struct.unpack(order + "I", data[stop : stop + 4])[0] if stop + 4 <= len(data) else 0
     return Fields(MappingProxyType(values), MappingProxyType(offsets), order, 2 if following else 1)
+
+
+def tiff(data: bytes, fields: Fields, name: str) -> Header:
+    """The header of a TIFF file of one page whose strips or tiles all lie within the file.
+
+    Raises:
+        ItemFault: E211 too large, E213 several pages or a coding that is not read, E214 cut off.
+    """
+    first = {tag: values[0] for tag, values in fields.values.items() if values}
+    rows, columns = first.get(257, 0), first.get(256, 0)
+    check_size(rows, columns, name)
+    bits, channels, photometric = first.get(258, 1), first.get(277, 1), first.get(262, 1)
+    if fields.pages > 1:
+        raise _unsupported(name, "a TIFF of several pages")
+    if bits not in (1, 8, 16) or channels > 4 or first.get(339, 1) != 1:
+        raise _unsupported(name, f"a TIFF of {bits} bits and {channels} samples per pixel")
+    if photometric not in (0, 1, 2, 3, 6):
+        raise _unsupported(name, "a TIFF that is neither gray, RGB nor palette")
+    values = fields.values
+    starts = values.get(324) or values.get(273) or ()
+    counts = values.get(325) or values.get(279) or ()
+    if not starts or len(starts) != len(counts):
+        raise _cut(name, "the file does not say where its pixels are")
+    if any(start + count > len(data) for start, count in zip(starts, counts, strict=True)):
+        raise _cut(name, f"its pixels run past the end of {len(data)} bytes")
+    orientation = first.get(ORIENTATION, 1)
+    palette, profile = photometric == 3, 34675 in fields.values
+    return Header(rows, columns, channels, bits, palette, orientation, profile)
 
 
 def _exif_orientation(block: bytes) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from cxrkit.errors import ItemFault
-from cxrkit.imaging import raster
+from cxrkit.imaging import dicom, raster
 from cxrkit.imaging.headers import PIXEL_LIMIT, PNG_SIGNATURE
 
 # 16-bit RGBA of the most pixels that are read, without compression.
@@ -52,7 +52,7 @@ def sniff(head: bytes) -> str:
         return "png"
     if head[:4] in (b"II*\0", b"MM\0*"):
         return "tiff"
-    return "dicom" if head[128:132] == b"DICM" else ""
+    return "dicom" if dicom.is_dicom(head) else ""
 
 
 def wrong_extension(name: str, kind: str) -> bool:
@@ -70,11 +70,15 @@ def decode(data: bytes, name: str, smallest: int | None = None) -> Radiograph:
     Raises:
         ItemFault: E210 to E219 as listed in docs/reading.md, E106 where a codec is not installed.
     """
-    kind = sniff(data[:256])
+    kind, view = sniff(data[:256]), ""
     if kind == "jpeg":
         plane = raster.read_jpeg(data, name, smallest)
     elif kind == "png":
         plane = raster.read_png(data, name, smallest)
+    elif kind == "tiff":
+        plane = raster.read_tiff(data, name, smallest)
+    elif kind == "dicom":
+        plane, view = dicom.read_dicom(data, name, smallest)
     else:
         raise _no_image(data, name)
     if plane.pixels.min() == plane.pixels.max():
@@ -85,7 +89,7 @@ def decode(data: bytes, name: str, smallest: int | None = None) -> Radiograph:
             "a radiograph",
             "export the image again, or leave it out",
         )
-    return Radiograph(plane.pixels, plane.rows, plane.columns, kind, plane.trace, plane.flags)
+    return Radiograph(plane.pixels, plane.rows, plane.columns, kind, plane.trace, plane.flags, view)
 
 
 def read(path: Path, smallest: int | None = None) -> Radiograph:

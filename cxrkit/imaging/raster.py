@@ -1,5 +1,6 @@
 """The planes of a PNG, JPEG or TIFF file, decoded and brought to one gray plane of 8 bits."""
 
+import struct
 from dataclasses import dataclass
 
 import cv2
@@ -20,6 +21,7 @@ _REDUCED_GRAY = {
 }
 # Entropy-coded bytes without a marker among them: a decoder that ran out of data reads them.
 _PROBE = bytes(range(1, 255, 3)) * 8
+_PHOTOMETRIC = 262  # TIFF tag; 0 WhiteIsZero, 1 BlackIsZero
 _NO_DATA = 128  # the gray that libjpeg paints where the data ended early
 
 
@@ -87,6 +89,35 @@ def read_png(data: bytes, name: str, smallest: int | None) -> Plane:
     header = headers.png(data, name)
     planes = _decode(data, cv2.IMREAD_UNCHANGED, name)
     return to_gray(planes, header, "png decoded", smallest)
+
+
+def read_tiff(data: bytes, name: str, smallest: int | None) -> Plane:
+    """The gray plane of a TIFF file of one page; WhiteIsZero is turned over.
+
+    Raises:
+        ItemFault: E211 too large, E213 coding that is not read, E214 cut off or damaged.
+    """
+    header, planes = tiff_planes(data, name)
+    return to_gray(planes, header, "tiff decoded", smallest)
+
+
+def tiff_planes(data: bytes, name: str) -> tuple[Header, np.ndarray]:
+    """The header and the (H, W) or (H, W, channels) planes of a TIFF file, black at zero.
+
+    OpenCV applies the orientation always and WhiteIsZero to 8 bits only, so both fields are set to
+    the plain value in a copy, and the picture is turned over here.
+    """
+    fields = headers.tiff_fields(data)
+    if fields is None:
+        raise ItemFault("E214", name, "its directory is not there", "a whole file", COPY_AGAIN)
+    header = headers.tiff(data, fields, name)
+    white_is_zero = fields.values.get(_PHOTOMETRIC) == (0,)
+    plain = bytearray(data)
+    for tag in (headers.ORIENTATION, *((_PHOTOMETRIC,) if white_is_zero else ())):
+        if tag in fields.offsets:
+            struct.pack_into(fields.order + "H", plain, fields.offsets[tag], 1)
+    planes = _decode(bytes(plain), cv2.IMREAD_UNCHANGED, name)
+    return header, ~planes if white_is_zero else planes
 
 
 def to_gray(planes: np.ndarray, header: Header, first_step: str, smallest: int | None) -> Plane:
