@@ -80,7 +80,7 @@ def decode(data: bytes, name: str, smallest: int | None = None) -> Radiograph:
     elif kind == "dicom":
         plane, view = dicom.read_dicom(data, name, smallest)
     else:
-        raise _no_image(data, name)
+        raise no_image(data, name)
     if plane.pixels.min() == plane.pixels.max():
         raise ItemFault(
             "E216",
@@ -136,7 +136,7 @@ def _unreadable(name: str, observed: str) -> ItemFault:
     )
 
 
-def _no_image(data: bytes, name: str) -> ItemFault:
+def no_image(data: bytes, name: str) -> ItemFault:
     """The fault of a file whose content is no image that is read."""
     head = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if not data:

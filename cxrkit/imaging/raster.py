@@ -91,6 +91,14 @@ def read_png(data: bytes, name: str, smallest: int | None) -> Plane:
     return to_gray(planes, header, "png decoded", smallest)
 
 
+def planes(data: bytes, kind: str, name: str) -> np.ndarray:
+    """The (H, W) or (H, W, channels) planes of a PNG or TIFF file, values as stored."""
+    if kind == "tiff":
+        return tiff_planes(data, name)[1]
+    headers.png(data, name)
+    return _decode(data, cv2.IMREAD_UNCHANGED, name)
+
+
 def read_tiff(data: bytes, name: str, smallest: int | None) -> Plane:
     """The gray plane of a TIFF file of one page; WhiteIsZero is turned over.
 

@@ -1,0 +1,76 @@
+"""Published lung masks as (H, W) bool arrays, and their size changed without blending pixels."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+import numpy as np
+
+from cxrkit.errors import ItemFault
+from cxrkit.imaging import radiograph, raster
+
+_JPEG_THRESHOLD = 127  # CXLSeg's JPEG masks hold 16 levels; above 127 is lung
+
+
+def read_mask(
+    path: Path,
+    lung: Collection[int] = (255,),
+    ignore: Collection[int] = (),
+    background: Collection[int] = (0,),
+) -> tuple[np.ndarray, np.ndarray]:
+    """The lung and the ignored pixels of a published mask, two (H, W) bool arrays.
+
+    Every value in the file must be declared. Palettes and 1-bit files are read as their gray
+    levels (1-bit: 0 and 255); colours must be equal; where only alpha varies, alpha is the mask.
+    A JPEG mask is lung above 127, whatever is declared. V7: `ignore=(127,)`.
+
+    Raises:
+        ItemFault: E231 for an undeclared value, and as `radiograph.read` for a file that is none.
+    """
+    data = radiograph.file_bytes(path)
+    kind = radiograph.sniff(data[:256])
+    if kind == "jpeg":
+        if ignore:
+            raise _bad(path, "a JPEG with pixels to ignore", "a lossless mask")
+        plane = raster.read_jpeg(data, path.name, None).pixels
+        return plane > _JPEG_THRESHOLD, np.zeros(plane.shape, bool)
+    if kind not in ("png", "tiff"):
+        raise radiograph.no_image(data, path.name)
+    values = _values(raster.planes(data, kind, path.name), path)
+    declared = {*lung, *ignore, *background}
+    undeclared = [n for n in np.unique(values).tolist() if n not in declared]
+    if undeclared:
+        shown = ", ".join(map(str, undeclared[:8])) + (" and more" if undeclared[8:] else "")
+        raise _bad(path, f"pixel values {shown}", f"only {sorted(declared)}")
+    return np.isin(values, list(lung)), np.isin(values, list(ignore))
+
+
+def resize_mask(mask: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """A (H, W) bool mask at (rows, columns) by the nearest pixel, with separate x and y scales."""
+    by_column = np.take(mask, nearest(mask.shape[1], columns), axis=1)
+    return np.take(by_column, nearest(mask.shape[0], rows), axis=0)
+
+
+def nearest(old: int, new: int) -> np.ndarray:
+    """(new,) int64: for each new pixel the old one that holds its centre, floor((i + 1/2) old/new).
+
+    In integers, so that every user of the rule agrees to the pixel.
+    """
+    return (2 * np.arange(new, dtype=np.int64) + 1) * old // (2 * new)
+
+
+def _values(planes: np.ndarray, path: Path) -> np.ndarray:
+    """The one plane that holds the mask."""
+    planes, alpha = raster.split_alpha(planes)
+    if alpha is not None and planes.min() == planes.max() and alpha.min() != alpha.max():
+        return alpha
+    if planes.ndim == 2:
+        return planes
+    if (planes[..., :1] != planes).any():
+        raise _bad(path, "colours", "gray values")
+    return np.ascontiguousarray(planes[..., 0])
+
+
+def _bad(path: Path, observed: str, expected: str) -> ItemFault:
+    return ItemFault(
+        "E231", path.name, observed, expected, "check that the file is the mask that was published"
+    )
