@@ -4,6 +4,7 @@ import sys
 
 import typer
 
+from cxrkit.cli import train
 from cxrkit.errors import CxrkitError
 
 app = typer.Typer(
@@ -14,6 +15,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
 )
+app.add_typer(train.app, name="train")
 
 
 def main() -> None:

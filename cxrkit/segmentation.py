@@ -1,0 +1,245 @@
+"""Lung masks for radiographs: preprocess, infer, clean.
+
+Preprocessing follows CXLSeg (doi:10.13026/9cy4-f535, measured on its published example): a linear
+squash to 224 x 224 that does not keep the aspect ratio, then CLAHE for the model only. Its cleaning
+is published as "erosion and dilation"; ours is stated in `Recipe`.
+"""
+
+import hashlib
+import importlib.util
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from cxrkit.errors import InputRefused, IntegrityFailure, ItemFault
+from cxrkit.imaging.contrast import clahe
+from cxrkit.terms import MASK_CONVENTIONS, MaskConvention
+
+WEIGHTS = Path(__file__).parent / "models" / "weights"
+SIZE = 224  # pixels, both sides: the size of CXLSeg's images and of the model's input
+ENGINES = ("onnxruntime", "openvino")
+PRECISIONS = ("int8", "float32")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a probability map becomes a lung mask, in pixels of the 224 x 224 grid."""
+
+    threshold: float = 0.5
+    opening: int = 5  # diameter of the ellipse that cuts thin bridges and specks
+    closing: int = 5  # diameter of the ellipse that closes thin cracks
+    components: int = 2  # the lungs: the largest parts are kept, the rest dropped
+    smallest_share: float = 0.1  # a second part smaller than this share of the first is no lung
+    fill_holes: bool = True
+
+
+@dataclass(frozen=True)
+class Segmenter:
+    """A loaded network: `infer` maps (224, 224) float32 in 0-1 to (224, 224) float32 in 0-1."""
+
+    convention: MaskConvention
+    engine: str
+    weights_sha256: str
+    infer: Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Lungs:
+    """Lung masks on the 224 x 224 grid. `right` is the patient's right lung, at smaller x."""
+
+    mask: np.ndarray  # (224, 224) bool
+    right: np.ndarray  # (224, 224) bool
+    left: np.ndarray  # (224, 224) bool
+    certainty: float  # mean of |2p - 1| over the mask's pixels, 0-1; not a quality score
+
+
+def squash(pixels: np.ndarray) -> np.ndarray:
+    """The (224, 224) uint8 image of a (H, W) uint8 radiograph, as CXLSeg resizes (linear)."""
+    return cv2.resize(pixels, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
+
+
+def preprocess(squashed: np.ndarray) -> np.ndarray:
+    """The model's input, (224, 224) float32 in 0-1, of a (224, 224) uint8 image."""
+    return clahe(squashed).astype(np.float32) / 255
+
+
+def segment(squashed: np.ndarray, segmenter: Segmenter, recipe: Recipe) -> Lungs:
+    """The lungs of one (224, 224) uint8 radiograph with air dark.
+
+    Raises:
+        ItemFault: E240, nothing that looks like a lung.
+    """
+    probability = segmenter.infer(preprocess(squashed))
+    mask = clean(probability > recipe.threshold, recipe)
+    if not mask.any():
+        raise ItemFault(
+            "E240",
+            "image",
+            "the network found no lung",
+            "a frontal chest radiograph",
+            "look at the picture; leave it out if it is none",
+        )
+    right, left = tell_apart(mask)
+    certainty = float(np.abs(2 * probability[mask] - 1).mean(dtype=np.float64))
+    return Lungs(mask, right, left, certainty)
+
+
+def clean(mask: np.ndarray, recipe: Recipe) -> np.ndarray:
+    """The (H, W) bool mask opened, closed, cut to its largest parts, holes filled."""
+    cleaned: np.ndarray = mask.astype(np.uint8)
+    for operation, diameter in (
+        (cv2.MORPH_OPEN, recipe.opening),
+        (cv2.MORPH_CLOSE, recipe.closing),
+    ):
+        kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (diameter, diameter))
+        cleaned = cv2.morphologyEx(cleaned, operation, kernel)
+    parts = _largest(cleaned, recipe)
+    return _filled(parts) if recipe.fill_holes else parts
+
+
+def tell_apart(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The patient's right and left lung, two (H, W) bool masks whose union is `mask`.
+
+    Two parts are told apart by their centroids: the patient's right lies at smaller x. A single
+    part is both lungs grown together, or one lung: it is cut at the column, in the middle half
+    of its width, where it is thinnest if it spans most of the image, else given to its side.
+    """
+    count, labels, _, centroids = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+    if count > 2:
+        order = np.argsort(centroids[1:, 0], kind="stable") + 1
+        right = labels == order[0]
+        return right, mask & ~right
+    columns = np.flatnonzero(mask.any(axis=0))
+    first, last = int(columns[0]), int(columns[-1])
+    if last - first < mask.shape[1] / 2:
+        is_right = centroids[1, 0] < mask.shape[1] / 2
+        nothing = np.zeros_like(mask)
+        return (mask, nothing) if is_right else (nothing, mask)
+    quarter = (last - first) // 4
+    thickness = mask.sum(axis=0)[first + quarter : last - quarter + 1]
+    cut = first + quarter + int(thickness.argmin())
+    right = mask.copy()
+    right[:, cut:] = False
+    return right, mask & ~right
+
+
+def load(
+    convention: MaskConvention,
+    engine: str = "auto",
+    precision: str = "int8",
+    weights: Path = WEIGHTS,
+) -> Segmenter:
+    """The network in a weights folder behind the named engine, on one thread.
+
+    Args:
+        convention: which of the network's outputs.
+        engine: onnxruntime, openvino, or auto: OpenVINO where it is installed.
+        precision: int8, or float32: the same network before its weights were rounded.
+        weights: a folder with card.json and its ONNX files; by default the shipped one.
+
+    Raises:
+        InputRefused: E106, the engine is not installed; E107, no such choice; E102, no weights.
+        IntegrityFailure: E503, the weights are not those of their card.
+    """
+    if engine == "auto":
+        engine = "openvino" if importlib.util.find_spec("openvino") else "onnxruntime"
+    _one_of("--engine", engine, ENGINES)
+    _one_of("--precision", precision, PRECISIONS)
+    _one_of("--mask-convention", convention, MASK_CONVENTIONS)
+    data, outputs = _read_weights(weights, precision)
+    run = (_onnxruntime if engine == "onnxruntime" else _openvino)(data)
+    channel = outputs.index(convention)
+
+    def infer(image: np.ndarray) -> np.ndarray:
+        probability: np.ndarray = run(image[None, None])[0, channel]
+        return probability
+
+    return Segmenter(convention, engine, hashlib.sha256(data).hexdigest(), infer)
+
+
+def _one_of(option: str, value: str, allowed: Sequence[str]) -> None:
+    if value not in allowed:
+        raise InputRefused("E107", option, value, " or ".join(allowed), "use one of these")
+
+
+def _read_weights(weights: Path, precision: str) -> tuple[bytes, list[str]]:
+    """The ONNX file and the conventions of its outputs, checked against the card's SHA-256."""
+    try:
+        card = json.loads((weights / "card.json").read_text(encoding="utf-8"))
+        entry = card["files"][precision]
+        data = (weights / entry["file"]).read_bytes()
+    except FileNotFoundError as error:
+        raise InputRefused(
+            "E102",
+            str(error.filename),
+            "missing",
+            "card.json and the ONNX files it names",
+            "give the folder of a finished `cxr train segmentation`, or install cxrkit again",
+        ) from error
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != entry["sha256"]:
+        raise IntegrityFailure(
+            "E503", entry["file"], f"SHA-256 {digest}", entry["sha256"], "restore the file"
+        )
+    return data, card["outputs"]
+
+
+def _onnxruntime(data: bytes) -> Callable[[np.ndarray], np.ndarray]:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+
+    def run(batch: np.ndarray) -> np.ndarray:
+        output: np.ndarray = session.run(None, {name: batch})[0]
+        return output
+
+    return run
+
+
+def _openvino(data: bytes) -> Callable[[np.ndarray], np.ndarray]:
+    try:
+        import openvino
+    except ImportError as error:
+        raise InputRefused(
+            "E106", "openvino", "not installed", "the package", 'pip install "cxrkit[fast]"'
+        ) from error
+
+    core = openvino.Core()
+    model = core.read_model(data, b"")
+    model.reshape([1, 1, SIZE, SIZE])
+    compiled = core.compile_model(model, "CPU", {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1})
+    request = compiled.create_infer_request()
+
+    def run(batch: np.ndarray) -> np.ndarray:
+        request.infer([batch])
+        output: np.ndarray = request.get_output_tensor(0).data.copy()
+        return output
+
+    return run
+
+
+def _largest(mask: np.ndarray, recipe: Recipe) -> np.ndarray:
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask)
+    if count == 1:
+        return np.zeros(mask.shape, bool)
+    areas = stats[1:, cv2.CC_STAT_AREA]
+    # Ties keep the part met first, top to bottom, so that equal input gives equal output.
+    order = np.argsort(-areas, kind="stable")[: recipe.components]
+    kept = [i + 1 for i in order if areas[i] >= recipe.smallest_share * areas[order[0]]]
+    return np.isin(labels, kept)
+
+
+def _filled(mask: np.ndarray) -> np.ndarray:
+    """The mask and everything it encloses: what the outside cannot reach from a border."""
+    outside = np.pad(~mask, 1, constant_values=True).astype(np.uint8)
+    cv2.floodFill(outside, None, (0, 0), 2)
+    filled: np.ndarray = outside[1:-1, 1:-1] != 2
+    return filled

@@ -1,0 +1,142 @@
+"""Radiographs with lung masks for training: which, in what convention, in which split."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from cxrkit import archives
+from cxrkit.errors import InputRefused
+from cxrkit.imaging import masks, radiograph
+from cxrkit.records import Record
+from cxrkit.segmentation import SIZE, squash
+from cxrkit.terms import MaskConvention, Split
+
+STORED = 320  # pixels: what a training image is kept at, so that zooming in stays sharp
+PLAIN_VALUES = {"lung": (255,), "ignore": ()}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One radiograph and its mask on disk."""
+
+    archive: str
+    image_id: str
+    patient_id: str
+    image: Path
+    mask: Path
+    mask_values: dict[str, tuple[int, ...]]
+    convention: MaskConvention
+    split: Split = "train"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A case in memory, squashed to (STORED, STORED): image uint8, lung and ignore bool."""
+
+    case: Case
+    image: np.ndarray
+    lung: np.ndarray
+    ignore: np.ndarray
+
+
+def gather(
+    archive: str, root: Path, attached: Path | None, attached_convention: MaskConvention
+) -> list[Case]:
+    """The records of an archive that have a lung mask, sorted by image path.
+
+    Args:
+        archive: an adapter's name.
+        root: the archive's folder.
+        attached: a folder of masks for records without their own, matched by file stem.
+        attached_convention: the convention of those masks (255 lung, 127 ignore).
+
+    Raises:
+        InputRefused: E101, the archive is not there or none of its records has a mask.
+    """
+    adapter = archives.load(archive)
+    values = getattr(adapter, "MASK_VALUES", PLAIN_VALUES)
+    stems = {p.stem: p for p in sorted(attached.glob("*.png"))} if attached else {}
+    cases = []
+    for record in adapter.records(root):
+        own = adapter.CARD.mask_convention if record.mask else None
+        if own is not None:
+            mask = (root / record.mask, values, own)
+        elif Path(record.image).stem in stems:
+            ignoring = {"lung": (255,), "ignore": (127,)}
+            mask = (stems[Path(record.image).stem], ignoring, attached_convention)
+        else:
+            continue
+        cases.append(Case(archive, record.image_id, _patient(record), root / record.image, *mask))
+    if not cases:
+        raise InputRefused(
+            "E101", str(root), f"no {archive} image has a lung mask", "masks",
+            "give their folder with --masks",
+        )  # fmt: skip
+    return cases
+
+
+def assign_splits(cases: Iterable[Case], validate: float, test: float, seed: int) -> list[Case]:
+    """The cases with their split: whole patients, per archive, in the order of a seeded hash.
+
+    Patients are taken into test until it holds its share of the archive's images, then into
+    validate; the rest trains. Nothing is augmented before this.
+    """
+    by_archive: dict[str, dict[str, list[Case]]] = {}
+    for case in cases:
+        by_archive.setdefault(case.archive, {}).setdefault(case.patient_id, []).append(case)
+    out = []
+    for archive, patients in sorted(by_archive.items()):
+        total = sum(len(group) for group in patients.values())
+        order = sorted(patients, key=lambda p: _hash(seed, archive, p))
+        taken = 0
+        for patient in order:
+            split: Split = "train"
+            if taken < test * total:
+                split = "test"
+            elif taken < (test + validate) * total:
+                split = "validate"
+            taken += len(patients[patient])
+            out += [replace(case, split=split) for case in patients[patient]]
+    return sorted(out, key=lambda c: (c.archive, c.image_id))
+
+
+def split_hash(cases: Sequence[Case]) -> str:
+    """SHA-256 of the sorted (archive, image, split) lines: names the split without listing it."""
+    lines = sorted(f"{c.archive}\t{c.image_id}\t{c.split}\n" for c in cases)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def read(case: Case) -> Pair:
+    """The case at (STORED, STORED), the image averaged down, the mask by nearest neighbour."""
+    pixels = radiograph.read(case.image, smallest=STORED).pixels
+    lung, ignore = masks.read_mask(case.mask, **case.mask_values)
+    return Pair(
+        case,
+        cv2.resize(pixels, (STORED, STORED), interpolation=cv2.INTER_AREA),
+        masks.resize_mask(lung, STORED, STORED),
+        masks.resize_mask(ignore, STORED, STORED),
+    )
+
+
+def read_for_test(case: Case) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Image uint8, lung and ignore bool, all (224, 224), by the steps of `cxr build`."""
+    pixels = radiograph.read(case.image, smallest=SIZE).pixels
+    lung, ignore = masks.read_mask(case.mask, **case.mask_values)
+    return (
+        squash(pixels),
+        masks.resize_mask(lung, SIZE, SIZE),
+        masks.resize_mask(ignore, SIZE, SIZE),
+    )
+
+
+def _patient(record: Record) -> str:
+    """The patient, or the image itself where the archive names none."""
+    return record.patient_id or f"image:{record.image_id}"
+
+
+def _hash(seed: int, archive: str, patient: str) -> str:
+    return hashlib.sha256(f"{seed}\0{archive}\0{patient}".encode()).hexdigest()
