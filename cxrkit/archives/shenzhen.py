@@ -71,9 +71,9 @@ LAYOUT = (
     "or ChinaSet_AllFiles/CXR_png/CHNCXR_####_{0,1}.png with ChinaSet_AllFiles/ClinicalReadings/"
 )
 
-# Gray values of lung. The published masks hold 0 and 255 alone; copies that somebody resized hold
-# grays along the outline, and there the nearer of the two counts.
-MASK_VALUES = {"lung": tuple(range(128, 256))}
+# Gray values of the masks. The published ones hold 0 and 255 alone; copies that somebody resized
+# hold grays along the outline, and there the nearer of the two counts.
+MASK_VALUES = {"background": tuple(range(128)), "lung": tuple(range(128, 256))}
 
 _IMAGE_FOLDERS = ("SZ-CXR/images", "images", "ChinaSet_AllFiles/CXR_png", "CXR_png")
 _MASK_FOLDERS = ("SZ-CXR/masks", "masks", "ChinaSet_AllFiles/masks")
