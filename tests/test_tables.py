@@ -3,6 +3,7 @@
 import gzip
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from cxrkit import tables
@@ -72,5 +73,11 @@ def test_repeated_blank_and_malformed_values_are_counted(tmp_path: Path) -> None
     with pytest.raises(InputRefused, match="column n has 2 malformed values"):
         tables.require_pattern(frame, "n", "[ab]", "t.csv")
     tables.require_pattern(frame, "n", "[a-d]", "t.csv")
+
+
+@pytest.mark.parametrize("value", ["ab", "ba", "", "a\nb"])
+def test_a_pattern_must_match_the_whole_value(value: str) -> None:
+    """Each alternative of the pattern is bound at both ends."""
+    tables.require_pattern(pl.DataFrame({"n": ["a", "b"]}), "n", "a|b", "t.csv")
     with pytest.raises(InputRefused, match="column n has 1 malformed values"):
-        tables.require_pattern(frame, "n", "a|b|c", "t.csv")  # the whole value, each alternative
+        tables.require_pattern(pl.DataFrame({"n": ["a", value]}), "n", "a|b", "t.csv")
