@@ -1,0 +1,74 @@
+"""`cxr build`: an archive in, a dataset out."""
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cxrkit.errors import NAMES
+from cxrkit.pipeline import progress
+from cxrkit.pipeline.build import Options, Summary
+from cxrkit.pipeline.build import build as run
+from cxrkit.terms import MaskConvention
+
+
+def build(
+    archive: Annotated[str, typer.Argument(help="Its name, as `cxr archives` lists it.")],
+    root: Annotated[Path, typer.Argument(help="The folder that holds it; never written to.")],
+    out: Annotated[Path, typer.Argument(help="The dataset: new, empty, or begun before.")],
+    mask_convention: Annotated[
+        MaskConvention, typer.Option(help="The lung behind the heart: in the mask or not.")
+    ] = "excluded",
+    workers: Annotated[
+        int, typer.Option(min=1, help="Processes; as many as there are cores by default.")
+    ] = len(os.sched_getaffinity(0)),
+    engine: Annotated[
+        str, typer.Option(help="onnxruntime, openvino, or auto: OpenVINO where installed.")
+    ] = "auto",
+    max_quarantine: Annotated[
+        str,
+        typer.Option(
+            help="Stop past so many unusable files: 200, or 2%.",
+            show_default="past 5% and 50 files",
+        ),
+    ] = "",
+    seed: Annotated[int, typer.Option(help="Of the train, validate and test split.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="The summary as JSON on stdout.")] = False,
+) -> None:
+    """Segment the lungs of every frontal radiograph of an archive and write a dataset.
+
+    Stopped or killed at any time, the same command goes on where it was and ends in the same
+    bytes. Exit status 0: all built; 3: built, with unusable files listed in quarantine.csv.
+
+    Example: cxr build shenzhen SZ-CXR shenzhen-224
+    """
+    options = Options(mask_convention, engine, seed, workers, max_quarantine)
+    with progress.shown() as (say, update):
+        summary = run(archive, root, out, options, say, update)
+    print(_json(summary) if as_json else _text(summary))
+    raise typer.Exit(summary.exit_code)
+
+
+def _json(summary: Summary) -> str:
+    return json.dumps(asdict(summary) | {"out": str(summary.out)})
+
+
+def _text(summary: Summary) -> str:
+    """The counts, one to a line, and where to look."""
+    heading = {
+        "built": "Built",
+        "already-built": "Nothing to do: already built",
+        "interrupted": "Interrupted; run the same command again to go on with",
+    }[summary.status]
+    lines = [f"{heading} {summary.out}", f"{summary.inputs:>9} images listed"]
+    lines.append(f"{summary.built:>9} built")
+    lines += [f"{n:>9} skipped: {rule}" for rule, n in summary.skipped.items()]
+    lines += [f"{n:>9} quarantined: {c} {NAMES[c]}" for c, n in summary.quarantined.items()]
+    if summary.status != "interrupted":
+        lines.append("Images in files/, masks in masks/, one row per image in records.parquet.")
+    if summary.quarantined and summary.status != "interrupted":
+        lines.append("quarantine.csv says what is wrong with each unusable file and what to do.")
+    return "\n".join(lines)

@@ -1,0 +1,177 @@
+"""The tables of a dataset from its committed blocks, read one by one.
+
+CXLSeg's four CSVs have exactly the columns that its published scripts join on: the identifiers are
+shared by all four, DicomPath by metadata and segmented (where it is the same text), nothing else.
+"""
+
+import hashlib
+import itertools
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from cxrkit.errors import IntegrityFailure
+from cxrkit.pipeline import block, durable, quarantine
+from cxrkit.terms import OBSERVATIONS
+
+RECORDS = "records.parquet"
+QUARANTINE = "quarantine.csv"
+_IDS = ("dicom_id", "subject_id", "study_id")
+_PUBLISHED = (
+    "PerformedProcedureStepDescription", "ViewPosition", "Rows", "Columns", "StudyDate",
+    "StudyTime", "ProcedureCodeSequence_CodeMeaning", "ViewCodeSequence_CodeMeaning",
+    "PatientOrientationCodeSequence_CodeMeaning",
+)  # fmt: skip
+CSVS = {
+    "CXLSeg-metadata.csv": (*_IDS, "Reports", *_PUBLISHED, "DicomPath"),
+    "CXLSeg-segmented.csv": (*_IDS, "DicomPath", *OBSERVATIONS),
+    "CXLSeg-split.csv": (*_IDS, "split"),
+    "CXLSeg-mask.csv": (*_IDS, "DicomPath"),
+    QUARANTINE: quarantine.COLUMNS,
+}
+TABLES = (*CSVS, RECORDS)
+
+_TEXT, _SIZE = pl.String(), pl.Int64()
+SCHEMA: dict[str, pl.DataType] = {
+    **dict.fromkeys(
+        ("archive", "image_id", "patient_id", "study_id", "dataset_image_id", "dataset_patient_id",
+         "dataset_study_id", "image", "segmented", "mask_jpeg", "mask", "archive_mask", "view",
+         "split", "published_split", "sex"), _TEXT),
+    "age": pl.Float64(), "rows": pl.Int32(), "columns": pl.Int32(),
+    **dict.fromkeys(OBSERVATIONS, pl.Int8()),
+    "mask_rle": _TEXT, "mask_convention": _TEXT,
+    **dict.fromkeys(("lung_share", "right_share", "left_share", "certainty"), pl.Float64()),
+    **dict.fromkeys(("flags", "trace", "kind"), _TEXT),
+    "source_bytes": _SIZE, "source_sha256": _TEXT,
+    "segmented_bytes": _SIZE, "segmented_sha256": _TEXT,
+    "mask_jpeg_bytes": _SIZE, "mask_jpeg_sha256": _TEXT,
+    "mask_bytes": _SIZE, "mask_sha256": _TEXT,
+    "report": _TEXT, "extra": _TEXT,
+}  # fmt: skip
+
+_CHUNK = 256  # blocks to a row group of records.parquet: 8,192 rows
+_BUFFER = 1 << 20  # bytes of a CSV between two writes
+Line = Mapping[str, Any]
+
+
+def rows(out: Path, index: int, sha256: str) -> list[Line]:
+    """The lines of a committed block, one for each item.
+
+    Raises:
+        IntegrityFailure: E501, the file is not the one that was committed.
+    """
+    path = block.path_of(out, index)
+    data = path.read_bytes() if path.is_file() else b""
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise IntegrityFailure(
+            "E501", path.relative_to(out).as_posix(), "it changed after it was written",
+            "the file that the journal names", "run the same command again: it is made anew",
+        )  # fmt: skip
+    return [json.loads(line) for line in data.splitlines()]
+
+
+def outputs(row: Line) -> Iterator[tuple[str, str, int]]:
+    """Path, SHA-256 and bytes of the three files of a built image, from its row."""
+    for name in ("segmented", "mask_jpeg", "mask"):
+        yield row[name], row[f"{name}_sha256"], row[f"{name}_bytes"]
+
+
+def write_tables(out: Path, lines: Callable[[], Iterable[list[Line]]]) -> Counter[str]:
+    """Write TABLES below `out` and say how often each outcome and each split occurs.
+
+    `lines` gives the lines of all blocks in order, one block after the other, each time anew.
+
+    Raises:
+        ResourceExhausted: E601.
+    """
+    scratch = out / "runs" / "tmp"
+    counts = _write_csvs(scratch, lines())
+    _write_records(scratch, lines())
+    durable.publish(out, [(scratch / name, out / name) for name in TABLES])
+    return counts
+
+
+def _write_csvs(scratch: Path, blocks: Iterable[list[Line]]) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    with ExitStack() as open_files:
+        put = {name: open_files.enter_context(durable.stream(scratch / name)) for name in CSVS}
+        text = {name: [_line(columns)] for name, columns in CSVS.items()}
+        size = 0
+        for lines in blocks:
+            for line in lines:
+                counts[" ".join((line["outcome"], line["why"])).strip()] += 1
+                if line["outcome"] == "built":
+                    counts[f"split {line['row']['split']}"] += 1
+                for name, values in _cells(line).items():
+                    text[name].append(_line(values))
+                    size += len(text[name][-1])
+            if size > _BUFFER:
+                _flush(put, text)
+                size = 0
+        _flush(put, text)
+    return counts
+
+
+def _flush(put: Mapping[str, Callable[[bytes], None]], text: Mapping[str, list[str]]) -> None:
+    for name, lines in text.items():
+        put[name]("".join(lines).encode("utf-8"))
+        lines.clear()
+
+
+def _cells(line: Line) -> dict[str, Sequence[object]]:
+    """The values of an item's row in each CSV that has one for it."""
+    row = line.get("row", {})
+    if line["outcome"] == "quarantined":
+        return {QUARANTINE: [row[name] for name in quarantine.COLUMNS]}
+    if line["outcome"] == "skipped":
+        return {}
+    ids = [row["dataset_image_id"], row["dataset_patient_id"], row["dataset_study_id"]]
+    extra = json.loads(row["extra"])
+    known = {"ViewPosition": row["view"], "Rows": row["rows"], "Columns": row["columns"]}
+    published = [known.get(name, extra.get(name)) for name in _PUBLISHED]
+    path = row["segmented"]
+    return {
+        "CXLSeg-metadata.csv": [*ids, row["report"], *published, path],
+        "CXLSeg-segmented.csv": [*ids, path, *(row[name] for name in OBSERVATIONS)],
+        "CXLSeg-split.csv": [*ids, row["split"]],
+        "CXLSeg-mask.csv": [*ids, row["mask_jpeg"]],
+    }
+
+
+def _line(values: Iterable[object]) -> str:
+    """One line of CSV (RFC 4180 quoting, one line feed); None is blank."""
+    return ",".join(_cell("" if value is None else str(value)) for value in values) + "\n"
+
+
+def _cell(text: str) -> str:
+    if any(character in text for character in ',"\n\r'):
+        return '"' + text.replace('"', '""') + '"'
+    return text
+
+
+def _write_records(scratch: Path, blocks: Iterable[list[Line]]) -> None:
+    """records.parquet in row groups of a fixed size: its bytes depend on the rows alone."""
+    chunks: list[Path] = []
+    iterator = iter(blocks)
+    with durable.writing(scratch):
+        while group := list(itertools.islice(iterator, _CHUNK)):
+            built = [line["row"] for lines in group for line in lines if line["outcome"] == "built"]
+            chunks.append(scratch / f"records-{len(chunks):06d}")
+            pl.DataFrame(built, schema=SCHEMA, orient="row").write_parquet(chunks[-1])
+        if not chunks:
+            pl.DataFrame(schema=SCHEMA).write_parquet(scratch / RECORDS)
+            return
+        pl.scan_parquet(chunks).sink_parquet(
+            scratch / RECORDS,
+            compression="zstd",
+            compression_level=3,
+            row_group_size=_CHUNK * 32,
+            maintain_order=True,
+        )
+    for chunk in chunks:
+        durable.remove(chunk)

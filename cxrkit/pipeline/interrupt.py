@@ -1,0 +1,32 @@
+"""Whether somebody asked the run to end: Ctrl-C, a terminal that closed, a scheduler's signal.
+
+A signal only sets a mark, which the run looks at between two steps; so it never stops in the
+middle of one, and what is committed stays.
+"""
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextmanager
+def watched() -> Iterator[Callable[[], int]]:
+    """A function that gives 0, or the exit status once a signal came: 130, or 143 for the others.
+
+    Works in the main thread only, as signals do.
+    """
+    status = 0
+
+    def mark(number: int, _: FrameType | None) -> None:
+        nonlocal status
+        status = status or (130 if number == signal.SIGINT else 143)
+
+    before = {number: signal.signal(number, mark) for number in SIGNALS}
+    try:
+        yield lambda: status
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

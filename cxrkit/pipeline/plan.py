@@ -1,0 +1,200 @@
+"""Which images of an archive are built, in which blocks, under which identifiers.
+
+The archive's list is walked twice: once to count, to number patients and studies and to take a
+digest of everything listed, once to cut it into blocks. So memory holds the identifiers, not the
+records.
+"""
+
+import hashlib
+import json
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from cxrkit import terms
+from cxrkit.archives import Archive
+from cxrkit.errors import InputRefused, ItemFault
+from cxrkit.pipeline import identifiers
+from cxrkit.records import Record
+from cxrkit.terms import Split
+
+BLOCK = 32  # images; a block is committed whole, and redone whole after a crash
+# The values of View Position seen in the archives; any other text is not repeated in a message.
+_VIEWS = frozenset(
+    {"AP", "PA", "LATERAL", "LL", "RL", "LAO", "RAO", "LPO", "RPO", "AP AXIAL", "AP LLD", "PA LLD",
+     "AP RLD", "PA RLD", "XTABLE LATERAL", "SWIMMERS", "L5 S1"}
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Item:
+    """One image to build, with its identifiers in the dataset."""
+
+    record: Record
+    patient: str  # 8 digits
+    study: str  # 8 digits
+    image: str  # 40 hexadecimal digits
+    split: Split
+
+    @property
+    def folder(self) -> str:
+        """The folder of the image below files/ and masks/."""
+        return f"p{self.patient[:2]}/p{self.patient}/s{self.study}"
+
+
+@dataclass(frozen=True)
+class Block:
+    """Up to BLOCK neighbours of the archive's list, computed and committed together.
+
+    `faults` maps the place of an item that killed its worker to the code and what was seen.
+    """
+
+    index: int
+    items: tuple[Item, ...]
+    faults: Mapping[int, tuple[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the archive lists: `records` = `selected` + all of `skipped`."""
+
+    records: int
+    selected: int
+    skipped: Mapping[str, int]  # by rule
+    reports: bool  # at least one report is there
+    digest: str  # SHA-256 of everything listed
+    patients: Mapping[str, str]  # patient key to number, where the archive has no MIMIC numbers
+    studies: Mapping[str, str]
+    folders: int  # of patients and studies below files/
+
+
+def rule_against(view: str, blank_is_frontal: bool) -> str:
+    """The rule by which an image of this view is skipped; empty where it is built."""
+    if view in terms.FRONTAL_VIEWS or (blank_is_frontal and not view):
+        return ""
+    if not view:
+        return "view-unknown"
+    return f"view-not-frontal:{view if view in _VIEWS else 'other'}"
+
+
+def survey(archive: Archive, root: Path) -> Plan:
+    """The plan for the archive at `root`, from its list alone.
+
+    Raises:
+        InputRefused: E101 to E103 from the archive; E103, two images share one identifier.
+    """
+    skipped: Counter[str] = Counter()
+    digest, seen = hashlib.sha256(), array("Q")
+    patients: set[str] = set()
+    studies: set[str] = set()
+    kept_patients: set[str] = set()
+    kept_studies: set[str] = set()
+    reports = False
+    name = ""
+    for record in archive.records(root):
+        name = record.archive
+        digest.update(_line(record))
+        if rule := rule_against(record.view, archive.CARD.blank_view_is_frontal):
+            skipped[rule] += 1
+            continue
+        seen.append(_fingerprint(record))
+        reports = reports or _has_report(archive, root, record)
+        if identifiers.are_mimic(record):
+            kept_patients.add(record.patient_id)
+            kept_studies.add(record.study_id)
+        else:
+            patients.add(identifiers.patient_key(record))
+            studies.add(identifiers.study_key(record))
+    _require_unique(seen, archive, root)
+    return Plan(
+        records=len(seen) + skipped.total(),
+        selected=len(seen),
+        skipped=dict(sorted(skipped.items())),
+        reports=reports,
+        digest=digest.hexdigest(),
+        patients=identifiers.numbers(name, "1", patients, kept_patients),
+        studies=identifiers.numbers(name, "5", studies, kept_studies),
+        folders=sum(map(len, (patients, studies, kept_patients, kept_studies))),
+    )
+
+
+def blocks(archive: Archive, root: Path, plan: Plan, seed: int) -> Iterator[Block]:
+    """All blocks in order. Block k holds the same items in every run over the same list.
+
+    Raises:
+        InputRefused: E207, the archive no longer lists what the plan saw.
+    """
+    digest, items, index = hashlib.sha256(), list[Item](), 0
+    for record in archive.records(root):
+        digest.update(_line(record))
+        if rule_against(record.view, archive.CARD.blank_view_is_frontal):
+            continue
+        items.append(_item(record, plan, seed, root))
+        if len(items) == BLOCK:
+            yield Block(index, tuple(items))
+            items, index = [], index + 1
+    if digest.hexdigest() != plan.digest:
+        raise _changed(root)
+    if items:
+        yield Block(index, tuple(items))
+
+
+def _item(record: Record, plan: Plan, seed: int, root: Path) -> Item:
+    patient = identifiers.patient_key(record)
+    split = identifiers.split_of(seed, record.archive, patient)
+    if identifiers.are_mimic(record):
+        return Item(record, record.patient_id, record.study_id, record.image_id, split)
+    study = identifiers.study_key(record)
+    if patient not in plan.patients or study not in plan.studies:
+        raise _changed(root)
+    image = identifiers.image_number(record.archive, record.image_id)
+    return Item(record, plan.patients[patient], plan.studies[study], image, split)
+
+
+def _changed(root: Path) -> InputRefused:
+    return InputRefused(
+        "E207",
+        str(root),
+        "the archive's list changed while it was read",
+        "the same files during the whole run",
+        "wait until the archive is complete, then build it into a new folder",
+    )
+
+
+def _line(record: Record) -> bytes:
+    """Everything the archive says of the image, as one line."""
+    facts = vars(record) | {"labels": dict(record.labels), "extra": dict(record.extra)}
+    return json.dumps(facts).encode("ascii") + b"\n"
+
+
+def _fingerprint(record: Record) -> int:
+    """64 bits of the image's identifier in the dataset."""
+    mimic = identifiers.are_mimic(record)
+    number = record.image_id if mimic else identifiers.image_number(record.archive, record.image_id)
+    return int(number.replace("-", "")[:16], 16)
+
+
+def _require_unique(seen: "array[int]", archive: Archive, root: Path) -> None:
+    if np.unique(np.array(seen, np.uint64)).size == len(seen):
+        return
+    counts = Counter(seen)
+    twice = next(r for r in archive.records(root) if counts[_fingerprint(r)] > 1)
+    raise InputRefused(
+        "E103",
+        twice.image,
+        "two images of the archive share its identifier",
+        "one identifier for each image",
+        "remove the copy from the archive",
+    )
+
+
+def _has_report(archive: Archive, root: Path, record: Record) -> bool:
+    report = getattr(archive, "report", None)
+    try:
+        return report is not None and report(root, record) is not None
+    except ItemFault:
+        return True  # it is there and cannot be read: quarantined with its image

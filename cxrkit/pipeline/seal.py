@@ -1,0 +1,99 @@
+"""What makes a dataset whole: run.json, then SHA256SUMS.txt, written last of all."""
+
+import hashlib
+import importlib.metadata
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from cxrkit.errors import IntegrityFailure
+from cxrkit.pipeline import assemble, durable
+
+SUMS = "SHA256SUMS.txt"
+RUN = "run.json"
+_LIBRARIES = ("numpy", "opencv-python-headless", "pydicom", "polars")
+_CODECS = ("python-gdcm", "pylibjpeg", "pylibjpeg-openjpeg", "pylibjpeg-rle")  # of the dicom extra
+
+
+def versions(engine: str) -> dict[str, str]:
+    """The installed versions of the libraries that decide the bytes of a dataset."""
+    codecs = [name for name in _CODECS if _is_installed(name)]
+    return {name: importlib.metadata.version(name) for name in (*_LIBRARIES, engine, *codecs)}
+
+
+def write(
+    out: Path, run: Mapping[str, Any], lines: Callable[[], Iterable[list[assemble.Line]]]
+) -> None:
+    """Write run.json and the sums of every file; the dataset is whole once this returns.
+
+    Raises:
+        ResourceExhausted: E601.
+    """
+    scratch = out / "runs" / "tmp"
+    text = json.dumps(run, indent=2, ensure_ascii=False) + "\n"
+    durable.write(scratch / RUN, text.encode("utf-8"))
+    durable.publish(out, [(scratch / RUN, out / RUN)])
+    with durable.stream(scratch / SUMS) as put:
+        for name in sorted((*assemble.TABLES, RUN)):
+            put(f"{_digest(out / name)}  {name}\n".encode())
+        for block in lines():
+            built = [line["row"] for line in block if line["outcome"] == "built"]
+            sums = (f"{sha}  {path}\n" for row in built for path, sha, _ in assemble.outputs(row))
+            put("".join(sums).encode())
+    durable.publish(out, [(scratch / SUMS, out / SUMS)])
+
+
+def run_of(out: Path) -> dict[str, Any] | None:
+    """run.json of a dataset that is whole; None where it is not.
+
+    Raises:
+        IntegrityFailure: E501, run.json is gone or damaged although the dataset was whole.
+    """
+    if not (out / SUMS).is_file():
+        return None
+    try:
+        return dict(json.loads((out / RUN).read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise _damaged(out, [RUN]) from error
+
+
+def require_files(out: Path) -> None:
+    """Check that every file that SHA256SUMS.txt names is there; contents are not read.
+
+    Raises:
+        IntegrityFailure: E501, with the first that are missing.
+    """
+    missing = [name for name in _names(out) if not (out / name).is_file()]
+    if missing:
+        raise _damaged(out, missing)
+
+
+def _names(out: Path) -> Iterator[str]:
+    with (out / SUMS).open(encoding="utf-8") as lines:
+        for line in lines:
+            yield line.rstrip("\n").partition("  ")[2]
+
+
+def _damaged(out: Path, missing: list[str]) -> IntegrityFailure:
+    more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+    return IntegrityFailure(
+        "E501",
+        str(out),
+        f"missing or damaged: {', '.join(missing[:3])}{more}",
+        f"every file that {SUMS} names",
+        f"remove {SUMS} and run the same command again: all is made anew",
+    )
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,79 @@
+"""A tiny archive of made-up pictures, a cheap stand-in for the network, and a forked build."""
+
+import hashlib
+import multiprocessing
+from pathlib import Path
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+
+from cxrkit import segmentation
+from cxrkit.pipeline import workers
+from cxrkit.pipeline.build import Options, Summary, build
+
+
+def picture(seed: int, rows: int = 60, columns: int = 50) -> np.ndarray:
+    """(rows, columns) uint8: noise on a gradient, another one for each seed."""
+    rng = np.random.Generator(np.random.PCG64(seed))
+    ramp = np.linspace(20, 200, columns)[None, :] + np.linspace(0, 30, rows)[:, None]
+    return np.clip(ramp + rng.normal(0, 6, (rows, columns)), 0, 255).astype(np.uint8)
+
+
+def write_folder(root: Path, count: int) -> list[str]:
+    """`count` PNG and JPEG pictures in two folders; gives their names."""
+    names = []
+    for number in range(count):
+        suffix = (".png", ".jpg")[number % 2]
+        name = f"{'ab'[number % 3 == 0]}/image{number:03d}{suffix}"
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(encoded(picture(number), suffix))
+        names.append(name)
+    return sorted(names)
+
+
+def encoded(pixels: np.ndarray, suffix: str) -> bytes:
+    """The picture as the bytes of a file of that kind."""
+    return cv2.imencode(suffix, pixels)[1].tobytes()
+
+
+def ellipses(image: np.ndarray) -> np.ndarray:
+    """(224, 224) float32 in 0-1: two lungs that move a little with the image's content."""
+    probability = np.zeros(image.shape, np.float32)
+    shift = int(hashlib.sha256(image.tobytes()).digest()[0]) % 20 - 10
+    for x in (70, 154):
+        cv2.ellipse(probability, (x, 112 + shift), (30, 60), 0, 0, 360, 0.9, -1)
+    return probability
+
+
+def use_stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Builds in this process use `ellipses` as network and forked workers, which inherit it."""
+
+    def load(convention: str, engine: str = "auto") -> segmentation.Segmenter:
+        return segmentation.Segmenter(convention, "onnxruntime", "0" * 64, ellipses)
+
+    monkeypatch.setattr(segmentation, "load", load)
+    monkeypatch.setattr(workers, "START", multiprocessing.get_context("fork"))
+
+
+def run(root: Path, out: Path, archive: str = "folder", **options: object) -> Summary:
+    """One build that says nothing."""
+    return build(archive, root, out, Options(**options), lambda _: None, lambda _: None)
+
+
+def tree(out: Path) -> dict[str, str]:
+    """SHA-256 of every file of a dataset by its path, without runs/."""
+    return {
+        path.relative_to(out).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(out.rglob("*"))
+        if path.is_file() and path.relative_to(out).parts[0] != "runs"
+    }
+
+
+def fake_archive(records: list, **card: object) -> SimpleNamespace:
+    """An adapter that lists these records."""
+    facts = {"title": "Made up", "licence": "open", "blank_view_is_frontal": True} | card
+    return SimpleNamespace(
+        CARD=SimpleNamespace(**facts), LAYOUT="", records=lambda root: iter(records)
+    )
