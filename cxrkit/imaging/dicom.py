@@ -8,6 +8,7 @@ from io import BytesIO
 import cv2
 import numpy as np
 from pydicom import Dataset, FileDataset, dcmread
+from pydicom.config import disable_value_validation
 from pydicom.dataelem import RawDataElement
 from pydicom.pixels.decoders.base import Decoder, get_decoder
 from pydicom.uid import (
@@ -53,8 +54,8 @@ def read_dicom(data: bytes, name: str, smallest: int | None) -> tuple[Plane, str
         ItemFault: E106 codec not installed, E211 too large, E213 coding that is not read, E214 cut
             off or damaged, E215 without pixels.
     """
-    # pydicom's warnings quote element values, which may identify a patient
-    with warnings.catch_warnings():
+    # pydicom's warnings and log lines quote element values, which may identify a patient
+    with disable_value_validation(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             return _read(data, name, smallest)
@@ -99,7 +100,8 @@ def stored_values(stored: np.ndarray, dataset: Dataset) -> np.ndarray:
     """(H, W) values of BitsStored bits ending at HighBit: other bits dropped, sign extended."""
     bits, signed = int(dataset.BitsStored), bool(dataset.PixelRepresentation)
     size = 8 * stored.dtype.itemsize
-    raw = np.ascontiguousarray(stored).view(f"u{stored.dtype.itemsize}")
+    stored = np.ascontiguousarray(stored, stored.dtype.newbyteorder("="))  # big endian stays so
+    raw = stored.view(f"u{stored.dtype.itemsize}")
     # codecs deliver values that start at bit 0 whatever HighBit says
     native = not _syntax(dataset).is_compressed
     shift = int(dataset.get("HighBit", bits - 1)) + 1 - bits if native else 0
@@ -160,10 +162,8 @@ def _is_cut(dataset: FileDataset, data: bytes) -> bool:
 
 def _check_deflated(data: bytes, name: str) -> None:
     """Raises: ItemFault: E211 where the data set inflates past any image, E214 where it is cut."""
-    if data[132:136] != b"\x02\0\0\0":  # group length (0002,0000)
-        raise _damaged(name, "the file does not say where its deflated data set begins")
     inflate, total = zlib.decompressobj(-zlib.MAX_WBITS), 0
-    rest = data[144 + int.from_bytes(data[140:144], "little") :]
+    rest = data[_meta_end(data) :]
     while rest and not inflate.eof:
         total += len(inflate.decompress(rest, 1 << 20))
         rest = inflate.unconsumed_tail
@@ -177,6 +177,17 @@ def _check_deflated(data: bytes, name: str) -> None:
             )
     if not inflate.eof:
         raise _damaged(name, "the deflated data set is cut off")
+
+
+def _meta_end(data: bytes) -> int:
+    """Where the file meta information ends: group 2, Explicit VR Little Endian (PS3.10 7.1)."""
+    at = 132
+    while data[at : at + 2] == b"\x02\0":
+        if data[at + 4 : at + 6] in (b"OB", b"OW", b"SQ", b"UN", b"UT"):
+            at += 12 + int.from_bytes(data[at + 8 : at + 12], "little")
+        else:
+            at += 8 + int.from_bytes(data[at + 6 : at + 8], "little")
+    return at
 
 
 def _syntax(dataset: FileDataset | Dataset) -> UID:

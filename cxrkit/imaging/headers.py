@@ -49,7 +49,7 @@ class Fields:
     values: Mapping[int, tuple[int, ...]]
     offsets: Mapping[int, int]
     order: str  # "<" or ">"
-    pages: int  # 1, or 2 for "more than one"
+    pages: int  # 1, or 2 for "more than one", or 0 where the file ends before it says so
 
 
 def check_size(rows: int, columns: int, name: str) -> None:
@@ -222,8 +222,10 @@ def tiff_fields(data: bytes) -> Fields | None:
             code = f"{order}{n}{_TIFF_CODES[kind]}"
             values[tag] = struct.unpack(code, data[offset : offset + size])
             offsets[tag] = offset
-    following = struct.unpack(order + "I", data[stop : stop + 4])[0] if stop + 4 <= len(data) else 0
-    return Fields(MappingProxyType(values), MappingProxyType(offsets), order, 2 if following else 1)
+    pages = 0
+    if stop + 4 <= len(data):
+        pages = 2 if any(data[stop : stop + 4]) else 1
+    return Fields(MappingProxyType(values), MappingProxyType(offsets), order, pages)
 
 
 def tiff(data: bytes, fields: Fields, name: str) -> Header:
@@ -242,6 +244,8 @@ def tiff(data: bytes, fields: Fields, name: str) -> Header:
         raise _unsupported(name, f"a TIFF of {bits} bits and {channels} samples per pixel")
     if photometric not in (0, 1, 2, 3, 6):
         raise _unsupported(name, "a TIFF that is neither gray, RGB nor palette")
+    if fields.pages == 0:
+        raise _cut(name, "the file ends inside its directory")
     values = fields.values
     starts = values.get(324) or values.get(273) or ()
     counts = values.get(325) or values.get(279) or ()

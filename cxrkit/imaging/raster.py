@@ -22,6 +22,7 @@ _REDUCED_GRAY = {
 # Entropy-coded bytes without a marker among them: a decoder that ran out of data reads them.
 _PROBE = bytes(range(1, 255, 3)) * 8
 _PHOTOMETRIC = 262  # TIFF tag; 0 WhiteIsZero, 1 BlackIsZero
+_EXTRA_SAMPLES = 338  # TIFF tag; 1 alpha already multiplied, 2 alpha
 _NO_DATA = 128  # the gray that libjpeg paints where the data ended early
 
 
@@ -112,8 +113,9 @@ def read_tiff(data: bytes, name: str, smallest: int | None) -> Plane:
 def tiff_planes(data: bytes, name: str) -> tuple[Header, np.ndarray]:
     """The header and the (H, W) or (H, W, channels) planes of a TIFF file, black at zero.
 
-    OpenCV applies the orientation always and WhiteIsZero to 8 bits only, so both fields are set to
-    the plain value in a copy, and the picture is turned over here.
+    OpenCV applies the orientation always, WhiteIsZero to 8 bits only, and multiplies colours by
+    their alpha. So these fields are set to 1 in a copy (as it lies, BlackIsZero, already
+    multiplied), and the picture is turned over here.
     """
     fields = headers.tiff_fields(data)
     if fields is None:
@@ -121,8 +123,8 @@ def tiff_planes(data: bytes, name: str) -> tuple[Header, np.ndarray]:
     header = headers.tiff(data, fields, name)
     white_is_zero = fields.values.get(_PHOTOMETRIC) == (0,)
     plain = bytearray(data)
-    for tag in (headers.ORIENTATION, *((_PHOTOMETRIC,) if white_is_zero else ())):
-        if tag in fields.offsets:
+    for tag in (headers.ORIENTATION, _PHOTOMETRIC, _EXTRA_SAMPLES):
+        if tag in fields.offsets and (tag != _PHOTOMETRIC or white_is_zero):
             struct.pack_into(fields.order + "H", plain, fields.offsets[tag], 1)
     planes = _decode(bytes(plain), cv2.IMREAD_UNCHANGED, name)
     return header, ~planes if white_is_zero else planes

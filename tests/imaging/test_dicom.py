@@ -1,0 +1,216 @@
+"""Stored values are the same in every transfer syntax and bit layout; bad files are named."""
+
+import io
+import zlib
+
+import numpy as np
+import pydicom
+import pytest
+from conftest import chest, make_dicom
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    RLELossless,
+)
+
+from cxrkit.errors import ItemFault
+from cxrkit.imaging import dicom, radiograph
+
+SYNTAXES = [
+    ImplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    DeflatedExplicitVRLittleEndian,
+    RLELossless,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    JPEG2000Lossless,
+]
+STORED = np.round(chest(101, 74) * 4095).astype(np.uint16)
+WINDOW = {"WindowCenter": 2000, "WindowWidth": 3000}
+
+
+def fault(data: bytes, code: str) -> ItemFault:
+    with pytest.raises(ItemFault) as caught:
+        radiograph.decode(data, "x.dcm")
+    assert caught.value.code == code, str(caught.value)
+    return caught.value
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES, ids=lambda uid: uid.keyword)
+@pytest.mark.parametrize("kind", ["12 bits", "16 bits", "signed", "8 bits"])
+def test_one_phantom_in_eight_syntaxes_is_one_picture(syntax: str, kind: str):
+    stored, bits = {
+        "12 bits": (STORED, 12),
+        "16 bits": ((STORED * 16).astype(np.uint16), 16),
+        "signed": (STORED.astype(np.int16) - 2048, 12),
+        "8 bits": ((STORED >> 4).astype(np.uint8), 8),
+    }[kind]
+    window = {"WindowCenter": float(np.mean(stored)), "WindowWidth": float(np.ptp(stored)) * 0.7}
+    plain = radiograph.decode(make_dicom(stored, bits, **window), "x")
+    other = radiograph.decode(make_dicom(stored, bits, syntax, **window), "x")
+    assert np.array_equal(other.pixels, plain.pixels)
+    assert (other.rows, other.columns, other.kind) == (101, 74, "dicom")
+    assert other.trace[1:] == plain.trace[1:]
+    assert len(set(plain.pixels.ravel().tolist())) > 100
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 14])
+@pytest.mark.parametrize("signed", [False, True])
+def test_unused_bits_are_dropped_and_the_sign_is_extended(bits: int, signed: bool):
+    """Overlay planes and burnt-in bits above BitsStored change nothing."""
+    low = -(2 ** (bits - 1)) if signed else 0
+    values = (np.round(chest(40, 31) * (2**bits - 1)) + low).astype(np.int64)
+    kind = np.int16 if signed else np.uint16
+    dirty = (values & (2**bits - 1)) | (np.arange(31) % 2 << bits)
+    dirty = dirty.astype(np.uint16).view(kind)
+    window = {"WindowCenter": low + 2 ** (bits - 1), "WindowWidth": 2**bits * 0.8}
+    clean = radiograph.decode(make_dicom(values.astype(kind), bits, **window), "x")
+    masked = radiograph.decode(make_dicom(dirty, bits, **window), "x")
+    assert np.array_equal(masked.pixels, clean.pixels)
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_high_bit_says_where_the_stored_bits_lie(signed: bool):
+    values = STORED.astype(np.int64) - (2048 if signed else 0)
+    kind = np.int16 if signed else np.uint16
+    window = {"WindowCenter": float(values.mean()), "WindowWidth": 3000}
+    low = make_dicom(values.astype(kind), 12, **window)
+    shifted = ((values & 4095) << 4).astype(np.uint16).view(kind)
+    high = make_dicom(shifted, 12, HighBit=15, **window)
+    assert np.array_equal(radiograph.decode(high, "x").pixels, radiograph.decode(low, "x").pixels)
+
+
+def test_stored_values_equal_pydicom():
+    for syntax in SYNTAXES:
+        data = make_dicom(STORED.astype(np.int16) - 2048, 12, syntax)
+        dataset = pydicom.dcmread(io.BytesIO(data))
+        assert np.array_equal(
+            dicom.stored_values(dataset.pixel_array, dataset), dataset.pixel_array
+        )
+
+
+def test_a_file_without_preamble_or_meta_information_is_read():
+    plain = make_dicom(STORED, 12, **WINDOW)
+    expected = radiograph.decode(plain, "x").pixels
+    meta = 132
+    while plain[meta : meta + 2] == b"\x02\0":
+        long = plain[meta + 4 : meta + 6] == b"OB"
+        at, size, head = (meta + 8, 4, 12) if long else (meta + 6, 2, 8)
+        meta += head + int.from_bytes(plain[at : at + size], "little")
+    for bare in (plain[132:], plain[meta:]):
+        assert radiograph.sniff(bare) == "dicom"
+        assert np.array_equal(radiograph.decode(bare, "x").pixels, expected)
+
+
+@pytest.mark.parametrize(("stated", "view"), [(" pa ", "PA"), ("AP", "AP"), ("Anna", ""), ("", "")])
+@pytest.mark.filterwarnings("ignore:Invalid value for VR")
+def test_view_is_one_of_the_known_ones_or_empty(stated: str, view: str):
+    assert radiograph.decode(make_dicom(STORED, 12, ViewPosition=stated), "x").view == view
+
+
+def test_rgb_of_equal_channels_is_gray_and_of_others_flagged():
+    gray = (STORED >> 4).astype(np.uint8)
+    plain = radiograph.decode(make_dicom(np.dstack([gray] * 3), 8), "x")
+    assert np.array_equal(plain.pixels, gray) and plain.flags == ()
+    coloured = np.dstack([gray, gray, gray // 2])
+    result = radiograph.decode(make_dicom(coloured, 8), "x")
+    luma = 0.299 * coloured[..., 0] + 0.587 * coloured[..., 1] + 0.114 * coloured[..., 2]
+    assert result.flags == ("colour",)
+    assert np.abs(result.pixels - luma).max() < 1
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES, ids=lambda uid: uid.keyword)
+@pytest.mark.parametrize("share", [0.04, 0.3, 0.6, 0.9, 0.999])
+def test_a_cut_file_is_named(syntax: str, share: float):
+    whole = make_dicom(STORED, 12, syntax)
+    fault(whole[: int(len(whole) * share)], "E214")
+
+
+def test_a_file_cut_before_its_pixels_is_not_taken_for_one_without():
+    whole = make_dicom(STORED, 12)
+    start = len(whole) - 2 * STORED.size
+    codes = set()
+    for cut in range(200, start):
+        with pytest.raises(ItemFault) as caught:
+            radiograph.decode(whole[:cut], "x")
+        codes.add(caught.value.code)
+    # a cut between two elements cannot be told from a file that ends there
+    assert codes == {"E214", "E215"}
+
+
+def test_a_file_without_pixels_is_named():
+    dataset = pydicom.dcmread(io.BytesIO(make_dicom(STORED, 12)))
+    del dataset.PixelData
+    stream = io.BytesIO()
+    dataset.save_as(stream)
+    assert fault(stream.getvalue(), "E215").remedy
+
+
+def test_a_header_that_announces_too_many_pixels_is_refused():
+    fault(make_dicom(STORED, 12, Rows=65535, Columns=65535), "E211")
+
+
+def test_a_stream_larger_than_its_header_says_is_refused():
+    """A decoder believes the JPEG 2000 stream, so its size is checked too."""
+    data = bytearray(make_dicom(STORED, 12, JPEG2000Lossless))
+    size = data.find(b"\xff\x4f\xff\x51") + 8
+    data[size : size + 8] = (60000).to_bytes(4, "big") * 2
+    fault(bytes(data), "E211")
+
+
+def test_a_deflated_bomb_is_refused_without_inflating_it(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(dicom, "_DEFLATED_LIMIT", 4_000_000)
+    plain = make_dicom(STORED, 12, DeflatedExplicitVRLittleEndian)
+    deflate = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    bomb = deflate.compress(bytes(50_000_000)) + deflate.flush()
+    fault(plain[: dicom._meta_end(plain)] + bomb, "E211")
+
+
+@pytest.mark.parametrize(
+    "elements",
+    [
+        {"NumberOfFrames": 2},
+        {"BitsAllocated": 32, "BitsStored": 32},
+        {"PhotometricInterpretation": "PALETTE COLOR"},
+        {"BitsStored": 0},
+    ],
+)
+def test_other_codings_are_refused_by_name(elements: dict[str, object]):
+    fault(make_dicom(STORED, 12, **elements), "E213")
+
+
+def test_a_syntax_that_nothing_decodes_is_refused():
+    uid = b"1.2.840.10008.1.2.4.100\0"  # MPEG2
+    plain = make_dicom(STORED, 12, JPEG2000Lossless)
+    data = plain.replace(b"UI\x16\x00" + JPEG2000Lossless.encode(), b"UI\x18\x00" + uid)
+    assert data != plain
+    assert "cxrkit[dicom]" in str(fault(data, "E213"))
+
+
+def test_a_missing_codec_names_what_to_install(monkeypatch: pytest.MonkeyPatch):
+    data = make_dicom(STORED, 12, JPEGLSLossless)
+    decoder = dicom.get_decoder(JPEGLSLossless)
+    monkeypatch.setattr(decoder, "_available", {})
+    assert 'pip install "cxrkit[dicom]"' in str(fault(data, "E106"))
+
+
+def test_messages_warnings_and_log_hold_no_patient_text(
+    recwarn: pytest.WarningsRecorder, caplog: pytest.LogCaptureFixture
+):
+    names = {"PatientName": "Doe^Jane", "PatientAge": "45 years", "ViewPosition": "Jane Doe"}
+    whole = make_dicom(STORED, 12, JPEG2000Lossless, **names)
+    recwarn.clear()
+    caplog.clear()
+    for cut in (400, 700, len(whole) // 2):
+        with pytest.raises(ItemFault) as caught:
+            radiograph.decode(whole[:cut], "x")
+        assert "Doe" not in str(caught.value) and "45" not in str(caught.value)
+    assert radiograph.decode(whole, "x").view == ""
+    assert not recwarn.list
+    assert "Doe" not in caplog.text and "45" not in caplog.text
