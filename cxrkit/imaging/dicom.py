@@ -59,7 +59,7 @@ def read_dicom(data: bytes, name: str, smallest: int | None) -> tuple[Plane, str
         warnings.simplefilter("ignore")
         try:
             return _read(data, name, smallest)
-        except ItemFault:
+        except (ItemFault, MemoryError):
             raise
         # pydicom and its codecs raise whatever the damage happened to break
         except Exception as error:
@@ -71,9 +71,7 @@ def _read(data: bytes, name: str, smallest: int | None) -> tuple[Plane, str]:
     decoder = _decoder(dataset, name)
     _check(dataset, name)
     kind = _syntax(dataset).name
-    # pydicom would shift by BitsStored alone, which is wrong where HighBit says otherwise
-    raw = decoder.as_array(dataset, index=0, correct_unused_bits=False)  # type: ignore[arg-type]
-    stored = raw[0]
+    stored = _decoded(decoder, dataset, name)
     view = str(dataset.get("ViewPosition") or "").strip().upper()
     view = view if view in VIEWS else ""
     first_step = f"dicom decoded ({kind})"
@@ -82,6 +80,20 @@ def _read(data: bytes, name: str, smallest: int | None) -> tuple[Plane, str]:
         planes = np.ascontiguousarray(stored[..., ::-1])
         return raster.to_gray(planes, header, first_step, smallest), view
     return _gray(dataset, stored, first_step, smallest), view
+
+
+def _decoded(decoder: Decoder, dataset: Dataset, name: str) -> np.ndarray:
+    """(H, W) or (H, W, 3) as the codec delivers it, unused bits and all.
+
+    pydicom would drop unused bits by BitsStored alone, which is wrong where HighBit says otherwise.
+    """
+    try:
+        return decoder.as_array(dataset, index=0, correct_unused_bits=False)[0]  # type: ignore[arg-type]
+    # a panic of pylibjpeg-rle, written in Rust, is no Exception
+    except BaseException as error:
+        if isinstance(error, (KeyboardInterrupt, SystemExit, MemoryError)):
+            raise
+        raise _damaged(name, "its pixel data cannot be decoded") from error
 
 
 def _gray(dataset: Dataset, stored: np.ndarray, first_step: str, smallest: int | None) -> Plane:
@@ -216,9 +228,12 @@ def _check(dataset: Dataset, name: str) -> None:
     if photometric not in _GRAY and not (photometric in _COLOUR and dataset.BitsAllocated == 8):
         raise _unsupported(name, "a photometric interpretation other than gray or 8-bit RGB")
     if _syntax(dataset).is_compressed:
-        size = stream_size(dataset.PixelData)
-        if size is not None:
-            check_size(*size, name)
+        stream = stream_size(dataset.PixelData)
+        if stream is not None:
+            check_size(stream[0], stream[1], name)
+            # gdcm ends the whole process where the two disagree
+            if stream[:2] != (rows, columns) or stream[2] > int(dataset.BitsAllocated):
+                raise _damaged(name, "the stream within announces another size than the file")
         return
     expected = rows * columns * int(dataset.SamplesPerPixel) * int(dataset.BitsAllocated) // 8
     if photometric != "YBR_FULL_422" and len(dataset.PixelData) < expected:

@@ -102,7 +102,10 @@ def _voi(
 
 
 def _windowed(values: np.ndarray, window: _Window) -> np.ndarray:
-    """PS3.3 C.11.2.1.2.1 (LINEAR), C.11.2.1.3.1 (SIGMOID), C.11.2.1.3.2 (LINEAR_EXACT), 0 to 1."""
+    """PS3.3 C.11.2.1.2.1 (LINEAR), C.11.2.1.3.1 (SIGMOID), C.11.2.1.3.2 (LINEAR_EXACT).
+
+    Values beside the window come out below 0 or above 1, which mean 0 and 1.
+    """
     center, width = window.center, window.width
     if window.function == "SIGMOID":
         # far outside the window exp overflows to infinity, and its share is 0, as it should be
@@ -110,11 +113,9 @@ def _windowed(values: np.ndarray, window: _Window) -> np.ndarray:
             return np.asarray(1 / (1 + np.exp(-4 * (values - center) / width)))
     if window.function == "LINEAR":
         center, width = center - 0.5, width - 1
-    above = values > center + width / 2
     if width == 0:
-        return above.astype(float)
-    fraction = (values - center) / width + 0.5
-    return np.where(above, 1.0, np.where(values <= center - width / 2, 0.0, fraction))
+        return (values > center).astype(float)
+    return np.asarray((values - center) / width + 0.5)
 
 
 def _window(dataset: Dataset) -> _Window | None:

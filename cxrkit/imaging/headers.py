@@ -144,21 +144,22 @@ def _end_of_image(data: bytes, at: int, name: str) -> int:
         _, _, at = _segment(data, found.start(), name)
 
 
-def stream_size(fragments: bytes) -> tuple[int, int] | None:
-    """Rows and columns in the JPEG or JPEG 2000 stream within encapsulated DICOM pixels.
+def stream_size(fragments: bytes) -> tuple[int, int, int] | None:
+    """Rows, columns and bits in the JPEG or JPEG 2000 stream within encapsulated DICOM pixels.
 
-    A decoder believes the stream, not Rows and Columns. None where there is no such stream (RLE).
+    A decoder believes the stream, not the elements around it. None where there is no such stream
+    (RLE).
     """
     start = fragments.find(b"\xff\x4f\xff\x51", 0, 4096)  # SOC, SIZ: ITU-T T.800 A.5.1
-    if start >= 0 and len(fragments) >= start + 24:
+    if start >= 0 and len(fragments) >= start + 43:
         right, bottom, left, top = struct.unpack(">4I", fragments[start + 8 : start + 24])
-        return bottom - top, right - left
+        return bottom - top, right - left, (fragments[start + 42] & 127) + 1
     at = fragments.find(b"\xff\xd8\xff", 0, 4096)
     while at >= 0:
         marker, body, at = _segment(fragments, at, "")
         if (marker in _FRAMES or marker == 0xF7) and len(body) >= 5:  # SOF55 is JPEG-LS
-            rows, columns = struct.unpack(">HH", body[1:5])
-            return rows, columns
+            bits, rows, columns = struct.unpack(">BHH", body[:5])
+            return rows, columns, bits
         if marker in (0xD9, 0xDA):
             break
     return None

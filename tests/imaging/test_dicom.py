@@ -60,6 +60,12 @@ def test_one_phantom_in_eight_syntaxes_is_one_picture(syntax: str, kind: str):
     assert len(set(plain.pixels.ravel().tolist())) > 100
 
 
+def test_a_window_of_one_is_a_threshold():
+    data = make_dicom(STORED, 12, WindowCenter=2000, WindowWidth=1)
+    shown = radiograph.decode(data, "x").pixels
+    assert np.array_equal(shown, np.where(STORED > 1999.5, 255, 0))
+
+
 @pytest.mark.parametrize("bits", [8, 10, 12, 14])
 @pytest.mark.parametrize("signed", [False, True])
 def test_unused_bits_are_dropped_and_the_sign_is_extended(bits: int, signed: bool):
@@ -132,6 +138,14 @@ def test_a_cut_file_is_named(syntax: str, share: float):
     fault(whole[: int(len(whole) * share)], "E214")
 
 
+def test_the_missing_bytes_are_counted():
+    caught = fault(make_dicom(STORED, 12)[:-5000], "E214")
+    assert (
+        caught.observed
+        == f"{2 * STORED.size - 5000} of {2 * STORED.size} bytes of pixels are there"
+    )
+
+
 def test_a_file_cut_before_its_pixels_is_not_taken_for_one_without():
     whole = make_dicom(STORED, 12)
     start = len(whole) - 2 * STORED.size
@@ -162,6 +176,27 @@ def test_a_stream_larger_than_its_header_says_is_refused():
     size = data.find(b"\xff\x4f\xff\x51") + 8
     data[size : size + 8] = (60000).to_bytes(4, "big") * 2
     fault(bytes(data), "E211")
+
+
+def test_a_stream_of_another_size_than_the_file_says_is_damage():
+    """gdcm would end the process."""
+    for syntax in (JPEGLosslessSV1, JPEGLSLossless):
+        fault(make_dicom(STORED, 12, syntax).replace(b"\0\x65\0\x4a", b"\0\x64\0\x4a"), "E214")
+    wide = make_dicom(STORED, 12, JPEG2000Lossless)
+    fault(wide.replace(b"\0\0\0\x4a\0\0\0\x65", b"\0\0\0\x4a\0\0\0\x66", 1), "E214")
+
+
+def test_a_panic_of_the_rle_codec_is_a_fault():
+    plain = make_dicom(STORED, 12, RLELossless)
+    start = plain.rfind(b"\xfe\xff\x00\xe0") + 8 + 64  # the first segment of the frame
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        damaged = bytearray(plain)
+        damaged[rng.integers(start, len(plain) - 8)] = rng.integers(256)
+        try:
+            radiograph.decode(bytes(damaged), "x")
+        except ItemFault as caught:
+            assert caught.code == "E214"
 
 
 def test_a_deflated_bomb_is_refused_without_inflating_it(monkeypatch: pytest.MonkeyPatch):
@@ -212,5 +247,7 @@ def test_messages_warnings_and_log_hold_no_patient_text(
             radiograph.decode(whole[:cut], "x")
         assert "Doe" not in str(caught.value) and "45" not in str(caught.value)
     assert radiograph.decode(whole, "x").view == ""
+    uid = b"1.2.840.10008.1.2.4.90"
+    assert "45" not in str(fault(whole.replace(uid, b"Doe^Jane.45.years.old."), "E213"))
     assert not recwarn.list
     assert "Doe" not in caplog.text and "45" not in caplog.text

@@ -8,7 +8,7 @@ import zlib
 
 import numpy as np
 import pytest
-from conftest import encoded
+from conftest import encoded, make_dicom
 
 from cxrkit.errors import ItemFault
 from cxrkit.imaging import headers, radiograph
@@ -82,6 +82,12 @@ def test_just_within_the_limit_is_not_refused_for_its_size():
     assert caught.value.code == "E212"
 
 
+def test_more_columns_than_opencv_takes_is_a_fault():
+    with pytest.raises(ItemFault) as caught:
+        radiograph.decode(huge_png(2, 2_000_000, 8), "x")
+    assert caught.value.code == "E213"
+
+
 def test_a_compressed_text_bomb_in_a_png_is_harmless(picture: np.ndarray):
     plain = encoded(".png", picture)
     text = png_chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(200_000_000), 9))
@@ -144,9 +150,38 @@ def test_the_end_marker_of_a_thumbnail_does_not_count(picture: np.ndarray):
 def test_a_flipped_bit_in_a_png_is_found(picture: np.ndarray):
     whole = bytearray(encoded(".png", picture))
     whole[len(whole) // 2] ^= 4
-    with pytest.raises(ItemFault) as caught:
+    with pytest.raises(ItemFault, match="checksum") as caught:
         radiograph.decode(bytes(whole), "x")
     assert caught.value.code == "E214"
+
+
+def test_tiff_strips_outside_the_file_are_named():
+    for at, count in ((60_000, 1), (8, 60_000)):
+        fields = [(256, 9), (257, 9), (258, 8), (259, 1), (262, 1), (273, at), (279, count)]
+        body = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in fields)
+        data = b"II*\0\x08\0\0\0" + struct.pack("<H", len(fields)) + body + bytes(100)
+        with pytest.raises(ItemFault, match="past the end") as caught:
+            radiograph.decode(data, "x")
+        assert caught.value.code == "E214"
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tiff", ".dcm"])
+@pytest.mark.parametrize("seed", range(4))
+def test_random_damage_gives_a_picture_or_a_fault(suffix: str, seed: int):
+    """Nothing but our own fault leaves the reader, whatever bytes change."""
+    rng = np.random.default_rng(seed)
+    pixels = rng.integers(0, 255, (24, 40), dtype=np.uint8)
+    whole = make_dicom(pixels, 8) if suffix == ".dcm" else encoded(suffix, pixels)
+    for _ in range(100):
+        damaged = bytearray(whole)
+        # half of the damage goes to the first 600 bytes, where the structure is
+        for reach in (600, len(whole)):
+            damaged[rng.integers(8, min(reach, len(whole)))] = rng.integers(256)
+        try:
+            result = radiograph.decode(bytes(damaged), "x")
+        except ItemFault:
+            continue
+        assert result.pixels.dtype == np.uint8 and result.pixels.ndim == 2
 
 
 def test_a_tiff_directory_outside_the_file_is_named():

@@ -174,6 +174,14 @@ def test_a_text_that_is_no_mask_of_this_size_is_refused(text: str, dialect: runl
     assert caught.value.code == "E232"
 
 
+def test_counts_that_wrap_around_to_the_right_sum_are_refused():
+    """64 counts of 2^58 and one of 12 add up to 12 in 64 bits."""
+    text = letters_by_loop([2**58] * 64 + [12])
+    with pytest.raises(ItemFault) as caught:
+        runlength.decode(text, (3, 4), "coco")
+    assert caught.value.code == "E232"
+
+
 @given(st.text(alphabet="0123456789 -,[]oOP<", max_size=30), st.sampled_from(runlength.DIALECTS))
 @settings(max_examples=300, deadline=None)
 def test_any_text_gives_a_mask_or_a_fault(text: str, dialect: runlength.Dialect):
