@@ -16,6 +16,7 @@ from cxrkit.errors import ItemFault
 # Largest radiographs seen: 5,600 x 4,700 (V7) and 4,892 x 4,020 (Montgomery), 26 and 20 megapixels.
 # 100 megapixels at 16 bits are 200 MB, which with its copies stays below 1.5 GiB for one image.
 PIXEL_LIMIT = 100_000_000
+SIDE_LIMIT = 65_535  # what Rows, Columns and a JPEG header can say; PNG decoders stop at a million
 
 COPY_AGAIN = "copy or download the file again"
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -53,13 +54,13 @@ class Fields:
 
 
 def check_size(rows: int, columns: int, name: str) -> None:
-    """Raises: ItemFault: E211 above PIXEL_LIMIT, E212 without a row or a column."""
-    if rows * columns > PIXEL_LIMIT:
+    """Raises: ItemFault: E211 above a limit, E212 without a row or a column."""
+    if rows * columns > PIXEL_LIMIT or max(rows, columns) > SIDE_LIMIT:
         raise ItemFault(
             "E211",
             name,
             f"the header announces {rows} x {columns} pixels",
-            f"at most {PIXEL_LIMIT // 1_000_000} megapixels",
+            f"at most {PIXEL_LIMIT // 1_000_000} megapixels and {SIDE_LIMIT} a side",
             "check where the file comes from, and export it at the size of a radiograph",
         )
     if rows < 1 or columns < 1:

@@ -184,12 +184,7 @@ def _decode(data: bytes, mode: int, name: str) -> np.ndarray:
     """What OpenCV decodes; EXIF orientation is never applied."""
     unchanged = mode == cv2.IMREAD_UNCHANGED  # -1: it would swallow further bits
     mode = mode if unchanged else mode | cv2.IMREAD_IGNORE_ORIENTATION
-    try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), mode)
-    except cv2.error as error:  # such as more columns than OpenCV's own limit of 2^20
-        raise ItemFault(
-            "E213", name, "OpenCV refuses it", "a radiograph", "export it as an 8-bit gray PNG"
-        ) from error
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), mode)
     if pixels is None:
         raise ItemFault("E214", name, "the picture data is damaged", "a whole file", COPY_AGAIN)
     return np.asarray(pixels)
