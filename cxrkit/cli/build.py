@@ -23,8 +23,8 @@ def build(
         MaskConvention, typer.Option(help="The lung behind the heart: in the mask or not.")
     ] = "excluded",
     workers: Annotated[
-        int, typer.Option(min=1, help="Processes; as many as there are cores by default.")
-    ] = len(os.sched_getaffinity(0)),
+        int, typer.Option(min=1, help="Processes.", show_default="one for each core")
+    ] = os.cpu_count() or 1,
     engine: Annotated[
         str, typer.Option(help="onnxruntime, openvino, or auto: OpenVINO where installed.")
     ] = "auto",

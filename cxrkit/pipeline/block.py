@@ -145,9 +145,10 @@ def _built(
     if setting.reports:
         known["stage"] = "report"
         found = tools.archive.report(setting.root, record)  # type: ignore[attr-defined]
-        if found is None:
+        # Where the image is missing too, the archive may be gone: that is a fault, not a rule.
+        if found is None and (setting.root / record.image).exists():
             return _skipped("report-missing")
-        report = found
+        report = found or ""
     known["stage"] = "read"
     data = _read(setting.root, record.image)
     known |= {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest(), "stage": "decode"}

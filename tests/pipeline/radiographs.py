@@ -1,6 +1,7 @@
 """A tiny archive of made-up pictures, a cheap stand-in for the network, and a forked build."""
 
 import hashlib
+import io
 import multiprocessing
 from pathlib import Path
 from types import SimpleNamespace
@@ -8,6 +9,10 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
+from pydicom import Dataset, dcmwrite
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian
 
 from cxrkit import segmentation
 from cxrkit.pipeline import workers
@@ -53,6 +58,7 @@ def use_stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
     def load(convention: str, engine: str = "auto") -> segmentation.Segmenter:
         return segmentation.Segmenter(convention, "onnxruntime", "0" * 64, ellipses)
 
+    cv2.setNumThreads(1)  # a fork does not take OpenCV's threads along, and would wait for them
     monkeypatch.setattr(segmentation, "load", load)
     monkeypatch.setattr(workers, "START", multiprocessing.get_context("fork"))
 
@@ -77,3 +83,22 @@ def fake_archive(records: list, **card: object) -> SimpleNamespace:
     return SimpleNamespace(
         CARD=SimpleNamespace(**facts), LAYOUT="", records=lambda root: iter(records)
     )
+
+
+def cmyk() -> bytes:
+    """A JPEG of four inks."""
+    buffer = io.BytesIO()
+    Image.new("CMYK", (64, 64), (10, 20, 30, 40)).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+def dicom_without_pixels() -> bytes:
+    """A DICOM file of a structured report: no pixel data."""
+    dataset = Dataset()
+    dataset.SOPClassUID = "1.2.840.10008.5.1.4.1.1.88.11"  # Basic Text SR
+    dataset.SOPInstanceUID = "1.2.3.4"
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    buffer = io.BytesIO()
+    dcmwrite(buffer, dataset, enforce_file_format=True)
+    return buffer.getvalue()
