@@ -5,6 +5,9 @@ import sys
 import typer
 
 from cxrkit.cli import train
+from cxrkit.cli.build import build
+from cxrkit.cli.demo import demo
+from cxrkit.cli.phantom import phantom
 from cxrkit.errors import CxrkitError
 
 app = typer.Typer(
@@ -15,6 +18,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
 )
+app.command()(build)
+app.command()(demo)
+app.command()(phantom)
 app.add_typer(train.app, name="train")
 
 
