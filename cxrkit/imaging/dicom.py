@@ -231,7 +231,7 @@ def _check(dataset: Dataset, name: str) -> None:
         stream = stream_size(dataset.PixelData)
         if stream is not None:
             check_size(stream[0], stream[1], name)
-            # gdcm ends the whole process where the two disagree
+            # gdcm can end the whole process where the two disagree
             if stream[:2] != (rows, columns) or stream[2] > int(dataset.BitsAllocated):
                 raise _damaged(name, "the stream within announces another size than the file")
         return
