@@ -1,187 +1,142 @@
-"""A chest radiograph out of a seed: who is imaged, the picture, and the truth about it."""
+"""A chest radiograph out of a seed: the picture, and the truth about it.
+
+The body is summed along the beam into three maps (mm of water, of compact bone, of metal), findings
+are added to them, and `exposure` turns them into a film. Everything is computed on a scene in mm at
+a modest raster and moved to the detector by one smooth warp, which maps and masks share.
+"""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from cxrkit.phantom import exposure, frontal
-from cxrkit.phantom.body import Body, Floats, Grid, lung_cover
-from cxrkit.phantom.skeleton import girdle, merge, project, ribs, spine, sternum
+from cxrkit.phantom import exposure, findings, frontal, lateral
+from cxrkit.phantom.body import Body, Floats, Grid, lung_cover, measure
+from cxrkit.phantom.scene import Scene
+from cxrkit.phantom.subject import FINDINGS, Subject, draw_subject
 
-FINDINGS: tuple[str, ...] = (
-    "effusion",
-    "pneumothorax",
-    "consolidation",
-    "cardiomegaly",
-    "nodule",
-    "edema",
-    "fracture",
-    "tube",
-    "line",
-)
+__all__ = ["FINDINGS", "Phantom", "Subject", "draw_subject", "render"]
 
-
-@dataclass(frozen=True)
-class Subject:
-    """Who is imaged and how; the same `seed` is the same person in every view."""
-
-    age: str = "adult"
-    sex: str = "F"
-    view: str = "PA"
-    girth: float = 0.4
-    stature: float = 1.0
-    inspiration: float = 0.8
-    findings: tuple[str, ...] = ()
-    side: str = "right"
-    extent: float = 0.5
-    rotation: float = 0.0
-    seed: int = 0
+SCENE_PIXELS = 1024  # of the scene's longer side at most; film grain is added at full size
 
 
 @dataclass(frozen=True)
 class Phantom:
-    radiograph: Floats
-    right_lung: Floats
+    """A radiograph and the truth about it; all arrays are (H, W).
+
+    The lungs are the patient's: the right one lies at smaller x. They follow the outlines of the
+    healthy body whatever the findings hide, as readers infer them. In a LATERAL view the lungs lie
+    over each other and all four masks are empty; so is the mask of a finding that a view cannot show.
+    """
+
+    radiograph: Floats  # uint8, air dark
+    right_lung: Floats  # bool, up to the borders of heart and mediastinum
     left_lung: Floats
-    right_lung_with_heart: Floats
+    right_lung_with_heart: Floats  # bool, up to the spine: with the lung behind the heart
     left_lung_with_heart: Floats
-    findings: dict[str, Floats]
-
-
-def draw_subject(rng: np.random.Generator) -> Subject:
-    child = rng.random() < 0.12
-    return Subject(
-        age="child" if child else "adult",
-        sex=str(rng.choice(["F", "M"])),
-        view="AP" if child or rng.random() < 0.4 else "PA",
-        girth=float(np.clip(rng.beta(2, 2.6), 0, 1)),
-        stature=float(rng.normal(1.0, 0.05)) if not child else float(rng.uniform(0.5, 0.8)),
-        inspiration=float(np.clip(rng.normal(0.75, 0.2), 0, 1)),
-        seed=int(rng.integers(2**31)),
-    )
-
-
-def measure(subject: Subject, rng: np.random.Generator) -> Body:
-    person = np.random.default_rng([subject.seed, 1])
-    child = subject.age == "child"
-    size = subject.stature * (
-        1.03 if subject.sex == "M" and not child else 0.97 if not child else 1
-    )
-    ap = subject.view == "AP"
-
-    def vary(value: float, share: float) -> float:
-        return float(value * (1 + np.clip(person.normal(0, share), -2.2 * share, 2.2 * share)))
-
-    w = vary(138 if not child else 128, 0.04) * size
-    h = (
-        vary((1.66 if not child else 1.38), 0.05)
-        * w
-        * (0.86 + 0.18 * subject.inspiration)
-        * (0.93 if ap else 1.0)
-    )
-    g = subject.girth
-    big = 1.13 if ap else 1.0
-    ctr = vary(0.47 if not child else 0.52, 0.06) * big
-    if "cardiomegaly" in subject.findings:
-        ctr *= 1.28 + 0.14 * subject.extent
-    left_share = float(np.clip(person.normal(0.69, 0.035), 0.6, 0.76))
-    female = subject.sex == "F" and not child
-    return Body(
-        child=child,
-        female=female,
-        chest=w,
-        height=h,
-        wall=(13 + 40 * g**1.5) * size,
-        depth=(88 + 55 * g) * size,
-        inner_depth=0.60 * w,
-        heart_left=2 * w * ctr * left_share,
-        heart_right=2 * w * ctr * (1 - left_share),
-        knob=vary(0.275 if not child else 0.21, 0.14) * w,
-        slope=vary(0.40 if not child else 0.27, 0.12) * h * (1.08 if not ap else 0.9),
-        breast=vary(26 + 34 * g, 0.3) * size if female else 0.0,
-        turn=float(rng.normal(0, 0.035 if not ap else 0.06)) + math.radians(subject.rotation),
-        dome_drop=vary(0.055 * h, 0.45),
-        angle_depth=vary(0.225 * h, 0.15) * (0.7 + 0.4 * subject.inspiration),
-        shoulder=float(np.clip(rng.normal(0.3 if not ap else 0.75, 0.15), 0, 1)),
-        abduction=float(np.clip(rng.normal(0.62 if not ap else 0.2, 0.16), 0.05, 1.1)),
-        thymus=0.0 if not child else float(max(person.normal(0.06, 0.06), 0) * w),
-        curve=float(person.normal(0, 0.025) * w),
-        neck=(vary(0.40, 0.07) + 0.08 * g) * w,
-    )
+    findings: dict[str, Floats]  # bool, by name: where the finding changes the picture
 
 
 def render(subject: Subject, rows: int, columns: int, rng: np.random.Generator) -> Phantom:
-    pose, film_rng, noise, texture, warp = rng.spawn(5)
+    """The radiograph of a subject with its exact masks, (rows, columns) each.
+
+    `rng` gives position, exposure and noise; the same generator with and without a finding gives
+    the same picture elsewhere.
+    """
+    pose, exposing, noise, grain, bending = rng.spawn(5)
     body = measure(subject, pose)
-    film = exposure.draw_film(subject.view == "AP", film_rng)
-    # field of view: columns across
-    scale = body.chest / 138
-    fov_h = float(pose.uniform(1.62, 1.95)) * body.height
-    fov_w = fov_h * columns / rows
-    min_w = float(pose.uniform(2.3, 2.6)) * body.chest
-    if fov_w < min_w:
-        fov_h *= min_w / fov_w
-        fov_w = min_w
-    longest = max(rows, columns)
-    inner = min(longest, 1024)
-    step = max(fov_h, fov_w) / inner
-    h, w = round(fov_h / step), round(fov_w / step)
-    top = -float(pose.uniform(0.16, 0.28)) * (fov_h - 0.0 * body.height) * 0.8
-    pad = 24 * scale
-    gx = np.arange(-fov_w / 2 - pad, fov_w / 2 + pad, step, dtype=np.float32)[None]
-    gy = np.arange(top - pad, top + fov_h + pad, step, dtype=np.float32)[:, None]
-    grid = Grid(gx, gy, step)
-    water, bone = _frontal(body, grid, subject, texture)
-    covers = [lung_cover(body, grid, s, heart) for heart in (False, True) for s in (-1, 1)]
-    mapx, mapy = _warp(grid, h, w, pad, warp, pose)
-    move = lambda m: cv2.remap(m, mapx, mapy, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    quanta = exposure.signal(move(water), move(bone), np.zeros((h, w), np.float32), step, film)
-    picture = exposure.develop(quanta, film, rows, columns, fov_w / columns, noise)
-    picture = exposure.shutter(picture, film)
-    masks = [
-        cv2.resize(move(c), (columns, rows), interpolation=cv2.INTER_LINEAR) > 0.5 for c in covers
-    ]
-    return Phantom(picture, masks[0], masks[1], masks[2], masks[3], {})
+    film = exposure.draw_film(subject.view == "AP", exposing)
+    grid, field = _frame(body, subject.view, rows, columns, pose)
+    build = lateral.scene if subject.view == "LATERAL" else frontal.scene
+    scene = build(body, grid, subject, grain)
+    warp = _warp(body, grid, field, pose, bending)
+    covers = [_move(cover, warp) for cover in _lungs(body, grid, subject.view)]
+    zones = [_move(zone, warp) > 0.5 for zone in scene.zones]
+    step = field[1] / warp[0].shape[1]
 
+    def expose() -> tuple[Floats, Floats]:
+        maps = [_move(m, warp) for m in (scene.water, scene.bone, scene.metal)]
+        quanta = exposure.signal(*maps, step, film)
+        return quanta, exposure.density(quanta, film)
 
-def _frontal(body: Body, grid: Grid, subject: Subject, rng: np.random.Generator):
-    person = np.random.default_rng([subject.seed, 2])
-    water = frontal.soft_tissue(body, grid)
-    lung = frontal.lung_air(body, grid)
-    lungness = np.clip(lung / (0.3 * body.inner_depth), 0, 1)
-    blood = frontal.vessels(body, grid, person) * lungness
-    fine = (
-        frontal.texture(grid, 3.2, rng) * 1.3
-        + frontal.texture(grid, 9, rng) * 1.6
-        + frontal.texture(grid, 30, rng) * 2
+    quanta, dense = expose()
+    levels = exposure.read_out(dense, *zones)
+    marks = {name: findings.add(name, scene, subject) for name in subject.findings}
+    if marks:
+        quanta, dense = expose()
+    picture = exposure.develop(
+        dense, quanta, levels, film, (rows, columns), field[1] / columns, noise
     )
-    water = water - (1 - frontal.LUNG_DENSITY) * lung + blood + fine * (0.25 + lungness)
-    water -= frontal.airway(body, grid)
-    water -= frontal.bowel_gas(body, grid, person)
-    cloud = merge(
-        [
-            ribs(body, grid.step, person),
-            girdle(body, grid.step, person),
-            spine(body, grid.step, person),
-            sternum(body, grid.step, person),
-        ]
+    right, left, right_heart, left_heart = (_enlarge(c, rows, columns) for c in covers)
+    return Phantom(
+        exposure.shutter(picture, film),
+        right,
+        left,
+        right_heart,
+        left_heart,
+        {name: _enlarge(_move(mark, warp), rows, columns) for name, mark in marks.items()},
     )
-    flat = frontal._turn(cloud.points, body)
-    bone = project(flat[:, 0], flat[:, 1], cloud.mass, grid, 0.5)
-    return np.maximum(water, 0), bone
 
 
-def _warp(grid: Grid, h: int, w: int, pad: float, rng, pose):
-    tilt = float(np.radians(pose.normal(0, 1.1)))
-    shift = pose.normal(0, 5, 2).tolist()
-    yy, xx = np.mgrid[0:h, 0:w].astype(np.float32)
-    cx, cy = w / 2, h / 2
+def _frame(
+    body: Body, view: str, rows: int, columns: int, pose: np.random.Generator
+) -> tuple[Grid, tuple[float, float]]:
+    """The scene's raster, and the (height, width) in mm of the detector's field in its middle."""
+    high = float(pose.uniform(1.52, 1.8)) * body.height
+    need = body.chest * float(
+        pose.uniform(2.25, 2.55) if view != "LATERAL" else pose.uniform(2.0, 2.3)
+    )
+    if body.child:
+        high *= 1.12
+    high = max(high, need * rows / columns)
+    wide = high * columns / rows
+    step = max(high, wide) / min(max(rows, columns), SCENE_PIXELS)
+    pad = 0.18 * body.chest
+    top = -float(pose.uniform(0.45, 0.62)) * (high - 1.25 * body.height) - pad
+    across = np.arange(-wide / 2 - pad, wide / 2 + pad, step, dtype=np.float32)[None]
+    down = np.arange(top, top + high + 2 * pad, step, dtype=np.float32)[:, None]
+    return Grid(across, down, step), (high, wide)
+
+
+def _warp(
+    body: Body,
+    grid: Grid,
+    field: tuple[float, float],
+    pose: np.random.Generator,
+    bending: np.random.Generator,
+) -> tuple[Floats, Floats]:
+    """Where each pixel of the field lies in the scene, two (h, w) float32 maps for `cv2.remap`.
+
+    A tilt, a shift and a slow irregular bend: no body is as symmetric as its formulas.
+    """
+    h, w = (round(length / grid.step) for length in field)
+    tilt = math.radians(float(pose.normal(0, 1.2)))
+    shift = [float(pose.normal(0, 0.035 * body.chest)) for _ in range(2)]
+    x = np.arange(w, dtype=np.float32)[None] - w / 2
+    y = np.arange(h, dtype=np.float32)[:, None] - h / 2
     c, s = math.cos(tilt), math.sin(tilt)
-    u = (xx - cx) * c - (yy - cy) * s + cx + (pad + shift[0]) / grid.step
-    v = (xx - cx) * s + (yy - cy) * c + cy + (pad + shift[1]) / grid.step
+    u = x * c - y * s + (grid.shape[1] / 2 + shift[0] / grid.step)
+    v = x * s + y * c + (grid.shape[0] / 2 + shift[1] / grid.step)
     for target in (u, v):
-        field = rng.standard_normal((6, 6), dtype=np.float32)
-        target += cv2.resize(field, (w, h), interpolation=cv2.INTER_CUBIC) * (4.0 / grid.step)
-    return u, v
+        knots = bending.standard_normal((7, 7), dtype=np.float32)
+        bend = cv2.resize(knots, (w, h), interpolation=cv2.INTER_CUBIC)
+        target += bend * np.float32(0.024 * body.chest / grid.step)
+    return u.astype(np.float32), v.astype(np.float32)
+
+
+def _move(scene_map: Floats, warp: tuple[Floats, Floats]) -> Floats:
+    return np.asarray(
+        cv2.remap(scene_map, *warp, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    )
+
+
+def _enlarge(cover: Floats, rows: int, columns: int) -> Floats:
+    return np.asarray(cv2.resize(cover, (columns, rows), interpolation=cv2.INTER_LINEAR) > 0.5)
+
+
+def _lungs(body: Body, grid: Grid, view: str) -> list[Floats]:
+    """Covers of the right and left lung without, then with, the heart region."""
+    if view == "LATERAL":
+        return [np.zeros(grid.shape, np.float32)] * 4
+    return [lung_cover(body, grid, side, heart) for heart in (False, True) for side in (-1, 1)]

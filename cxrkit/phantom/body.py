@@ -1,13 +1,16 @@
-"""What shape is the chest? Sizes in mm and the contours that lungs, heart, diaphragm and skin follow.
+"""What shape is the chest? Sizes in mm and the outlines of lungs, heart and diaphragm.
 
 Axes: x to the patient's left (to the right in the picture), y down, z to the front. y = 0 is the
 level of the lung apex, x = 0 the midline. Proportions were set by eye against anatomy atlases'
 frontal radiographs; they are no measurement of anybody.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
+
+from cxrkit.phantom.subject import Subject
 
 Floats = np.ndarray
 
@@ -38,9 +41,55 @@ class Body:
     neck: float  # half-width
 
 
+def measure(subject: Subject, pose: np.random.Generator) -> Body:
+    """The sizes of a subject. What is the person's comes from the subject's seed, what changes
+    from picture to picture (rotation, shoulders, arms) from `pose`.
+    """
+    person = np.random.default_rng([subject.seed, 1])
+    child, ap = subject.age == "child", subject.view == "AP"
+    female = subject.sex == "F" and not child
+    size = subject.stature * (1.0 if child else 0.97 if female else 1.03)
+    g = subject.girth
+
+    def vary(value: float, share: float) -> float:
+        return value * (1 + share * float(np.clip(person.normal(), -2.2, 2.2)))
+
+    w = vary(128 if child else 138, 0.04) * size
+    breath = (0.86 + 0.18 * subject.inspiration) * (0.93 if ap else 1.0)
+    h = vary(1.30 if child else 1.66, 0.05) * w * breath
+    # The heart lies nearer the tube in an AP view and is drawn larger.
+    ratio = vary(0.52 if child else 0.465, 0.06) * (1.1 if ap and not child else 1.0)
+    if "cardiomegaly" in subject.findings:
+        ratio *= 1.25 + 0.2 * subject.extent
+    ratio = min(ratio, 0.76)
+    leftward = float(np.clip(person.normal(0.69, 0.03), 0.62, 0.75))
+    return Body(
+        child=child,
+        female=female,
+        chest=w,
+        height=h,
+        wall=(9 + 8 * g if child else 13 + 42 * g**1.5) * size,
+        depth=(84 + 58 * g) * size,
+        inner_depth=0.60 * w,
+        heart_left=2 * w * ratio * leftward,
+        heart_right=2 * w * ratio * (1 - leftward),
+        knob=vary(0.205 if child else 0.265, 0.03 if child else 0.12) * w,
+        slope=vary(0.26 if child else 0.36, 0.10) * h * (0.92 if ap else 1.05),
+        breast=vary(26 + 34 * g, 0.3) * size if female else 0.0,
+        turn=float(pose.normal(0, 0.05 if ap else 0.03)) + math.radians(subject.rotation),
+        dome_drop=vary(0.05, 0.4) * h,
+        angle_depth=vary(0.225 if not child else 0.2, 0.15) * h * (0.7 + 0.4 * subject.inspiration),
+        shoulder=float(np.clip(pose.normal(0.75 if ap else 0.3, 0.15), 0, 1)),
+        abduction=float(np.clip(pose.normal(0.22 if ap else 0.6, 0.15), 0.06, 1.1)),
+        thymus=max(float(person.normal(0.05, 0.06)), 0.0) * w if child else 0.0,
+        curve=float(person.normal(0, 0.018)) * w,
+        neck=(vary(0.40, 0.07) + 0.08 * g) * w,
+    )
+
+
 @dataclass(frozen=True)
 class Grid:
-    """A regular raster in mm: `x` is (1, W), `y` is (H, 1), both float32; `step` is mm per pixel."""
+    """A regular raster: `x` (1, W) and `y` (H, 1) in mm, float32; `step` is mm per pixel."""
 
     x: Floats
     y: Floats
@@ -120,16 +169,15 @@ def mediastinum_edge(body: Body, y: Floats, side: int) -> Floats:
         knots += [(0.76 * t, body.heart_right), (0.9 * t, 0.95 * body.heart_right)]
         knots += [(1.02 * t, 0.78 * body.heart_right), (1.3 * t, 0.6 * body.heart_right)]
         return curve(y, knots, 0.035 * t) - np.float32(_shift(body, 0.35))
-    upper = 0.17 * w
-    knots = [(-0.3 * t, upper * 0.9), (0.0, upper), (0.14 * t, upper + thymus * 0.6)]
-    knots += [(0.215 * t, max(body.knob, upper + thymus)), (0.275 * t, body.knob * 1.04 + thymus)]
-    knots += [(0.345 * t, 0.8 * body.knob + thymus), (0.40 * t, 0.27 * w), (0.47 * t, 0.285 * w)]
-    knots += [(0.55 * t, 0.60 * body.heart_left), (0.68 * t, 0.80 * body.heart_left)]
-    knots += [(0.82 * t, 0.95 * body.heart_left), (0.92 * t, body.heart_left)]
-    knots += [(1.03 * t, 0.94 * body.heart_left), (1.15 * t, 0.72 * body.heart_left)]
-    return curve(y, [*knots, (1.4 * t, 0.5 * body.heart_left)], 0.03 * t) + np.float32(
-        _shift(body, 0.35)
-    )
+    upper, knob, left = 0.165 * w, body.knob, body.heart_left
+    knots = [(-0.3 * t, upper * 0.9), (0.0, upper), (0.13 * t, upper + thymus * 0.6)]
+    knots += [(0.185 * t, 0.8 * knob + thymus), (0.225 * t, 1.08 * knob + thymus)]
+    knots += [(0.275 * t, 1.12 * knob + thymus), (0.325 * t, 0.92 * knob + thymus)]
+    knots += [(0.37 * t, 0.225 * w + thymus), (0.42 * t, 0.275 * w), (0.48 * t, 0.30 * w)]
+    knots += [(0.56 * t, 0.60 * left), (0.68 * t, 0.80 * left), (0.82 * t, 0.95 * left)]
+    knots += [(0.93 * t, left), (1.04 * t, 0.95 * left), (1.15 * t, 0.72 * left)]
+    edge = curve(y, [*knots, (1.4 * t, 0.5 * left)], 0.024 * t)
+    return edge + np.float32(_shift(body, 0.35))
 
 
 def dome(body: Body, x: Floats, side: int) -> Floats:
@@ -139,8 +187,8 @@ def dome(body: Body, x: Floats, side: int) -> Floats:
     away = side * x - centre
     lateral = np.clip(away / (body.chest - centre), 0, 1.15)
     medial = np.clip(-away / centre, 0, 1)
-    fall = body.angle_depth * (0.42 * lateral**2.0 + 0.58 * lateral**5.5)
-    return np.asarray(peak + fall + 0.09 * body.chest * medial**2, np.float32)
+    fall = body.angle_depth * (0.5 * lateral**2.0 + 0.5 * lateral**5.0)
+    return np.asarray(peak + fall + 0.13 * body.chest * medial**1.8, np.float32)
 
 
 def lung_cover(body: Body, grid: Grid, side: int, with_heart: bool) -> Floats:

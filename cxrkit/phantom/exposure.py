@@ -1,7 +1,7 @@
 """What does the film show? Beam, scatter, quantum noise, collimation, marker and 8-bit grey.
 
-Attenuation coefficients are those of about 70 keV (a 110-125 kVp chest technique): water 0.0193
-per mm, compact bone 0.0500 per mm (NIST XCOM tables, density 1.92).
+Attenuation coefficients are those of 60 keV, the mean of a 110-125 kVp chest technique: water
+0.0206 per mm, compact bone 0.0604 per mm (NIST tables, density 1.92).
 """
 
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ import numpy as np
 
 from cxrkit.phantom.body import Floats
 
-WATER = 0.0193  # per mm
-BONE = 0.0500 - WATER  # per mm of compact bone in place of water
+WATER = 0.0206  # per mm
+BONE = 0.0604 - WATER  # per mm of compact bone in place of water
 METAL = 0.30  # per mm, wires and tips of devices
 
 
@@ -68,33 +68,64 @@ def signal(water: Floats, bone: Floats, metal: Floats, step: float, film: Film) 
     return np.asarray((1 - film.scatter) * primary + film.scatter * 0.55 * wide, np.float32)
 
 
-def develop(
-    quanta: Floats, film: Film, rows: int, columns: int, step: float, rng: np.random.Generator
-) -> Floats:
-    """(rows, columns) uint8, air dark, from the detector signal; `step` is mm per output pixel."""
-    density = -np.log(np.maximum(quanta, 1e-4))
-    density = _process(density, film)
-    density = cv2.resize(density, (columns, rows), interpolation=cv2.INTER_CUBIC)
-    noise = rng.standard_normal((rows, columns), dtype=np.float32)
-    noise = cv2.GaussianBlur(noise, (0, 0), 0.55)
-    spread = _noise_level(quanta, film, step)
-    noise *= cv2.resize(spread, (columns, rows), interpolation=cv2.INTER_LINEAR)
-    density += noise
-    return _grey(density, film)
+def density(quanta: Floats, film: Film) -> Floats:
+    """Minus the logarithm of the signal, slow changes flattened and edges sharpened.
 
-
-def _process(density: Floats, film: Film) -> Floats:
-    """Flatten slow changes and sharpen edges, as the reader stations of detectors do."""
-    small = cv2.resize(density, None, fx=0.125, fy=0.125, interpolation=cv2.INTER_AREA)
+    The processing is that of a detector's reader station.
+    """
+    dense = -cv2.log(np.maximum(quanta, 1e-4))
+    rows, columns = dense.shape
+    small = cv2.resize(dense, None, fx=0.125, fy=0.125, interpolation=cv2.INTER_AREA)
     slow = cv2.GaussianBlur(
-        small, (0, 0), max(0.06 * small.shape[1], 1), borderType=cv2.BORDER_REPLICATE
+        small, (0, 0), max(0.07 * small.shape[1], 1), borderType=cv2.BORDER_REPLICATE
     )
-    slow = cv2.resize(slow, (density.shape[1], density.shape[0]), interpolation=cv2.INTER_LINEAR)
-    body = np.clip(density / 0.9, 0, 1)
-    fine = density - cv2.GaussianBlur(density, (0, 0), 0.006 * density.shape[1])
+    slow = cv2.resize(slow, (columns, rows), interpolation=cv2.INTER_LINEAR)
+    inside = np.clip(dense, 0, 1)
+    fine = dense - cv2.GaussianBlur(dense, (0, 0), 0.006 * columns)
     return np.asarray(
-        density - 0.5 * film.latitude * body * (slow - 2.6) + film.sharpen * fine * body, np.float32
+        dense + inside * (film.sharpen * fine - film.latitude * (slow - 2.0)), np.float32
     )
+
+
+def read_out(dense: Floats, lung: Floats, middle: Floats) -> tuple[float, float]:
+    """The densities that the automatic exposure puts at lung grey and at mediastinum grey.
+
+    `dense` is (H, W) without findings, `lung` and `middle` are the (H, W) bool zones it reads.
+    """
+    low = float(np.median(dense[lung]))
+    return low, max(float(np.median(dense[middle])), low + 0.4)
+
+
+def develop(
+    dense: Floats,
+    quanta: Floats,
+    levels: tuple[float, float],
+    film: Film,
+    shape: tuple[int, int],
+    step: float,
+    rng: np.random.Generator,
+) -> Floats:
+    """The radiograph, `shape` uint8, air dark.
+
+    Args:
+        dense: from `density`.
+        quanta: the detector signal it came from.
+        levels: from `read_out`.
+        film: how it was exposed.
+        shape: (rows, columns) of the result.
+        step: mm per pixel of the result.
+        rng: quantum noise.
+    """
+    low, high = levels
+    size = (shape[1], shape[0])
+    level = cv2.resize((dense - low) / (high - low), size, interpolation=cv2.INTER_CUBIC)
+    noise = rng.standard_normal(shape, dtype=np.float32)
+    noise = cv2.GaussianBlur(noise, (0, 0), 0.55)
+    noise *= cv2.resize(
+        _noise_level(quanta, film, step) / (high - low), size, interpolation=cv2.INTER_LINEAR
+    )
+    level += noise
+    return _grey(level, film)
 
 
 def _noise_level(quanta: Floats, film: Film, step: float) -> Floats:
@@ -102,29 +133,19 @@ def _noise_level(quanta: Floats, film: Film, step: float) -> Floats:
     return np.asarray(np.sqrt(1 / (per_pixel * np.maximum(quanta, 2e-3)) + 6e-5), np.float32)
 
 
-# Density to grey: the shoulder keeps the mediastinum below white (medians of real lungs and
-# mediastina lie near 125 and 226).
+# Level to grey, 0 at the lungs' median and 1 in the mediastinum. Medians of real lungs and
+# mediastina lie near 125 and 226.
 CURVE = (
-    (-0.2, 3),
-    (0.0, 5),
-    (0.35, 14),
-    (0.9, 42),
-    (1.5, 88),
-    (2.1, 136),
-    (2.8, 184),
-    (3.5, 216),
-    (4.3, 236),
-    (5.2, 247),
-    (7.0, 254),
-)
+    (-1.4, 2), (-1.0, 4), (-0.7, 14), (-0.45, 42), (-0.2, 88), (0.0, 122), (0.25, 158),
+    (0.5, 187), (0.75, 208), (1.0, 223), (1.3, 235), (1.7, 244), (2.5, 252), (4.0, 255),
+)  # fmt: skip
 
 
-def _grey(density: Floats, film: Film) -> Floats:
+def _grey(level: Floats, film: Film) -> Floats:
     at, grey = np.array(CURVE, np.float64).T
-    level = np.linspace(-0.2, 7.0, 4096)
-    table = np.interp(level, at, grey)
+    table = np.interp(np.linspace(-1.4, 4.0, 4096), at, grey)
     table = 255 * (table / 255) ** film.gamma + film.brightness * np.sin(np.pi * table / 255)
-    index = np.clip((density + 0.2) * (4095 / 7.2), 0, 4095)
+    index = np.clip((level + 1.4) * (4095 / 5.4), 0, 4095)
     return np.clip(table + 0.5, 0, 255).astype(np.uint8)[index.astype(np.uint16)]
 
 

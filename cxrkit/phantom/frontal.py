@@ -5,15 +5,47 @@ import numpy as np
 
 from cxrkit.phantom import body as shape
 from cxrkit.phantom.body import Body, Floats, Grid, curve
-from cxrkit.phantom.skeleton import arm_axis, project
+from cxrkit.phantom.girdle import arm_axis, girdle
+from cxrkit.phantom.scene import Scene, ellipse, halve, refine, texture
+from cxrkit.phantom.skeleton import merge, project, ribs, spine, sternum
+from cxrkit.phantom.subject import Subject
 from cxrkit.phantom.vessels import trees
 
 LUNG_DENSITY = 0.26  # of water, inspired
 
 
-def ellipse(u: Floats) -> Floats:
-    """sqrt(1 - u^2), 0 outside |u| = 1: the thickness of a round body across its half-width."""
-    return np.asarray(np.sqrt(np.clip(1 - u * u, 0, None)), np.float32)
+def scene(body: Body, grid: Grid, subject: Subject, grain: np.random.Generator) -> Scene:
+    """The frontal scene of a body; `grain` draws the fine texture of one exposure."""
+    person = np.random.default_rng([subject.seed, 2])
+    coarse = halve(grid)
+    solid = soft_tissue(body, coarse) - airway(body, coarse)
+    water = refine(solid - bowel_gas(body, coarse, person), grid)
+    lung = lung_air(body, grid)
+    inside = np.clip(lung / (0.3 * body.inner_depth), 0, 1)
+    blood = vessels(body, grid, person) * np.clip(lung / (0.8 * body.inner_depth), 0, 1)
+    fine = 1.2 * texture(grid, 3.0, grain) + 1.6 * texture(grid, 9, person)
+    fine = (fine + 2.4 * texture(grid, 30, person)) * np.float32(body.chest / 140)
+    water += (blood + fine * (0.3 + 0.7 * inside)) - (1 - LUNG_DENSITY) * lung
+    cloud = merge(
+        [
+            ribs(body, grid.step, person),
+            girdle(body, grid.step, person),
+            spine(body, grid.step),
+            sternum(body, grid.step),
+        ]
+    )
+    bone = project(turn(cloud.points, body), cloud.points[:, 1], cloud.mass, grid, 0.5)
+    open_lung = shape.lung_cover(body, grid, -1, False) * (grid.x < -0.5 * body.chest)
+    middle = (np.abs(grid.x) < 0.1 * body.chest) & (np.abs(grid.y / body.height - 0.7) < 0.4)
+    return Scene(
+        body=body,
+        grid=grid,
+        water=np.maximum(water, 0),
+        bone=bone,
+        metal=np.zeros(grid.shape, np.float32),
+        lung=lung,
+        zones=(open_lung.astype(np.float32), middle.astype(np.float32)),
+    )
 
 
 def soft_tissue(body: Body, grid: Grid) -> Floats:
@@ -27,7 +59,7 @@ def soft_tissue(body: Body, grid: Grid) -> Floats:
     flank = body.depth * np.interp(grid.y, [0, 0.4 * h, h, 2 * h], [0.8, 0.95, 1.0, 1.02]).astype(
         np.float32
     )
-    trunk = 2 * flank * np.sqrt(ellipse(side / outer)) * ellipse(side / outer) ** 0.4
+    trunk = 2 * flank * ellipse(side / outer) ** 0.75
     fat = 0.35 * body.wall
     trunk -= 0.16 * (trunk - 2 * (flank - fat) * ellipse(side / np.maximum(outer - fat, 1)))
     upper = _shoulders(body, grid)
@@ -87,7 +119,7 @@ def _muscles(body: Body, grid: Grid) -> Floats:
     u = (np.abs(grid.x) - 0.78 * w) / (0.42 * w)
     v = (grid.y - 0.30 * h) / (0.36 * h)
     bulge = np.clip(1 - u * u - v * v, 0, 1)
-    return np.asarray((0.05 + 0.04 * (not body.female)) * body.depth * np.sqrt(bulge), np.float32)
+    return np.asarray((0.05 + 0.04 * (not body.female)) * 1.6 * body.depth * bulge**1.3, np.float32)
 
 
 def _breasts(body: Body, grid: Grid) -> Floats:
@@ -126,7 +158,7 @@ def mediastinum(body: Body, grid: Grid) -> Floats:
         (1.2 * h, 1.25),
     ]
     deep = curve(grid.y, knots, 0.06 * h) * body.inner_depth
-    column = 0.5 * body.inner_depth * ellipse(np.clip(grid.x / (0.24 * body.chest), -1, 1))
+    column = 0.22 * body.inner_depth * ellipse(np.clip(grid.x / (0.24 * body.chest), -1, 1))
     return np.asarray(deep * ellipse((grid.x - middle) / half) ** 0.8 + column, np.float32)
 
 
@@ -192,22 +224,10 @@ def bowel_gas(body: Body, grid: Grid, rng: np.random.Generator) -> Floats:
 def vessels(body: Body, grid: Grid, rng: np.random.Generator) -> Floats:
     """Blood in the lungs' vessels, mm."""
     cloud = trees(body, grid.step, rng)
-    turned = _turn(cloud.points, body)
-    return project(turned[:, 0], turned[:, 1], cloud.mass, grid, 0.45)
+    return project(turn(cloud.points, body), cloud.points[:, 1], cloud.mass, grid, 0.45)
 
 
-def _turn(points: Floats, body: Body) -> Floats:
-    """Points after rotation about the long axis, as the beam of a frontal view sees them."""
+def turn(points: Floats, body: Body) -> Floats:
+    """x (N,) after rotation about the long axis, as the beam of a frontal view sees it."""
     c, s = np.float32(np.cos(body.turn)), np.float32(np.sin(body.turn))
-    x = points[:, 0] * c - points[:, 2] * s
-    return np.stack([x, points[:, 1]], 1)
-
-
-def texture(grid: Grid, size: float, rng: np.random.Generator) -> Floats:
-    """Smooth noise of unit deviation whose blobs measure about `size` mm, (H, W) float32."""
-    rows, columns = grid.shape
-    cell = max(size / 2.5 / grid.step, 1.0)
-    small = rng.standard_normal((int(rows / cell) + 4, int(columns / cell) + 4), dtype=np.float32)
-    small = cv2.GaussianBlur(small, (0, 0), 0.8)
-    small /= small.std()
-    return cv2.resize(small, (columns, rows), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(points[:, 0] * c - points[:, 2] * s)

@@ -99,7 +99,7 @@ def write_release(
     masks: Path | None = None,
     progress: Callable[[int], None] = lambda done: None,
 ) -> int:
-    """Write the release and return the number of its images; the same arguments give the same bytes.
+    """Write the release, the same bytes for the same arguments; the number of its images.
 
     Args:
         root: folder to fill; absent or empty.

@@ -2,10 +2,10 @@
 
 Each bone is a shell of cortex around marrow. Points carry mass in mm^3 of compact bone, so that a
 projection gives mm of compact bone in each pixel, and a rib seen along its length at the chest wall
-brightens by itself. Axes as in `body`.
+brightens by itself. Points lie in golden-section spirals: even, and without random numbers.
+Axes as in `body`.
 """
 
-import math
 from dataclasses import dataclass
 
 import cv2
@@ -13,8 +13,11 @@ import numpy as np
 
 from cxrkit.phantom.body import Body, Floats, Grid, bow, cavity_half_width
 
-CORTEX = 0.85  # mm, thickness of a rib's cortex
-MARROW = 0.16  # compact-bone equivalent of trabecular bone with marrow
+CORTEX = 1.15  # mm, thickness of a rib's cortex, with what the beam's obliquity adds
+MARROW = 0.26  # compact-bone equivalent of trabecular bone with marrow
+GOLDEN = 0.6180339887498949
+UP = (0.0, 1.0, 0.0)
+FRONT = (0.0, 0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -38,22 +41,26 @@ def project(u: Floats, v: Floats, mass: Floats, grid: Grid, blur: float) -> Floa
     `u` (N,) runs along `grid.x`, `v` (N,) along `grid.y`, mm; `blur` is in mm.
     """
     rows, columns = grid.shape
-    column = np.rint((u - grid.x[0, 0]) / grid.step).astype(np.int32)
-    row = np.rint((v - grid.y[0, 0]) / grid.step).astype(np.int32)
-    inside = (column >= 0) & (column < columns) & (row >= 0) & (row < rows)
-    flat = row[inside] * columns + column[inside]
-    total = np.bincount(flat, mass[inside], rows * columns).reshape(rows, columns)
-    total = (total / grid.step**2).astype(np.float32)
-    return np.asarray(cv2.GaussianBlur(total, (0, 0), max(blur / grid.step, 0.55)))
+    margin = 2  # cells around the raster that catch what falls outside
+    column = (u - (grid.x[0, 0] - (margin + 0.5) * grid.step)) * np.float32(1 / grid.step)
+    row = (v - (grid.y[0, 0] - (margin + 0.5) * grid.step)) * np.float32(1 / grid.step)
+    np.clip(column, 0, columns + 2 * margin - 1, out=column)
+    np.clip(row, 0, rows + 2 * margin - 1, out=row)
+    wide = columns + 2 * margin
+    flat = row.astype(np.int32) * wide + column.astype(np.int32)
+    total = np.bincount(flat, mass, (rows + 2 * margin) * wide).reshape(-1, wide)
+    total = total[margin:-margin, margin:-margin] / grid.step**2
+    return np.asarray(
+        cv2.GaussianBlur(total.astype(np.float32), (0, 0), max(blur / grid.step, 0.75))
+    )
 
 
 def tube(
     path: Floats,
-    height: Floats,
-    width: Floats,
-    up: Floats,
+    height: Floats | float,
+    width: Floats | float,
+    up: tuple[float, float, float],
     step: float,
-    rng: np.random.Generator,
     cortex: float = CORTEX,
     marrow: float = MARROW,
 ) -> Cloud:
@@ -61,40 +68,56 @@ def tube(
 
     Args:
         path: (K, 3) the centre line, mm.
-        height: (K,) half axis along `up`, mm.
-        width: (K,) half axis along the other direction, mm.
-        up: (3,) roughly the direction of the half axis `height`.
+        height: half axis along `up`, mm, one or (K,).
+        width: half axis along the other direction, mm, one or (K,).
+        up: roughly the direction of the half axis `height`.
         step: distance between points, mm.
-        rng: jitters the points, so that no pattern of rings shows.
         cortex: thickness of the shell, mm.
         marrow: compact-bone equivalent of the inside, 0-1.
     """
-    length = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(path, axis=0), axis=1))])
+    pieces = np.linalg.norm(np.diff(path, axis=0), axis=1)
+    length = np.concatenate([[0], np.cumsum(pieces)])
     count = max(int(length[-1] / step), 2)
-    at = (np.arange(count) + rng.random(count)) / count * length[-1]
+    order = np.arange(count)
+    at = (order + (order * 0.7549) % 1) / count * length[-1]
     centre = np.stack([np.interp(at, length, path[:, k]) for k in range(3)], 1)
-    high, wide = np.interp(at, length, height)[:, None], np.interp(at, length, width)[:, None]
-    along = np.gradient(centre, axis=0)
+    high = np.interp(at, length, np.broadcast_to(height, length.shape)).astype(np.float32)
+    wide = np.interp(at, length, np.broadcast_to(width, length.shape)).astype(np.float32)
+    upward, across = _frame(path, length, at, up)
+    ring = max(int(2 * np.pi * float(high.mean()) / (1.3 * step)), 12)
+    inner = ring // 2
+    angle = np.arange(ring) / ring + ((order * GOLDEN) % 1)[:, None]
+    inside = np.arange(inner) * GOLDEN + ((order * 0.8191) % 1)[:, None]
+    radius = np.sqrt((np.arange(inner) + 0.5) / inner).astype(np.float32)
+    angle = np.concatenate([angle, inside], 1).astype(np.float32) * np.float32(2 * np.pi)
+    radius = np.concatenate([np.ones(ring, np.float32), radius])
+    a = radius * np.sin(angle) * high[:, None]
+    b = radius * np.cos(angle) * wide[:, None]
+    points = [
+        (centre[:, k, None].astype(np.float32) + a * upward[:, k, None] + b * across[:, k, None])
+        for k in range(3)
+    ]
+    spacing = length[-1] / count
+    mass = np.empty((count, ring + inner), np.float32)
+    mass[:, :ring] = (np.pi * (high + wide) * cortex * spacing / ring)[:, None]
+    mass[:, ring:] = (np.pi * high * wide * marrow * spacing / inner)[:, None]
+    return Cloud(np.stack([p.ravel() for p in points], 1), mass.ravel())
+
+
+def _frame(
+    path: Floats, length: Floats, at: Floats, up: tuple[float, float, float]
+) -> tuple[Floats, Floats]:
+    """Two unit vectors across the line at each position: near `up`, and square to it."""
+    along = np.gradient(path, axis=0)
     along /= np.linalg.norm(along, axis=1, keepdims=True) + 1e-6
-    across = np.cross(along, up)
+    across = np.cross(along, np.array(up))
     across /= np.linalg.norm(across, axis=1, keepdims=True) + 1e-6
     upward = np.cross(across, along)
-    ring = max(int(2 * math.pi * float(high.mean()) / (1.25 * step)), 14)
-    angle = np.arange(ring) * (2 * math.pi / ring)
-    angle = angle + rng.random((count, 1)) * 2 * math.pi
-    scale = np.concatenate(
-        [np.ones((count, ring)), np.sqrt(rng.random((count, ring // 2)))], 1
-    ) * np.ones((count, 1))
-    angle = np.concatenate([angle, rng.random((count, ring // 2)) * 2 * math.pi], 1)
-    offset = (scale * np.sin(angle) * high)[..., None] * upward[:, None]
-    offset += (scale * np.cos(angle) * wide)[..., None] * across[:, None]
-    spacing = length[-1] / count
-    girth = np.pi * (high + wide)
-    shell = np.broadcast_to(girth * cortex * spacing / ring, (count, ring))
-    fill = np.pi * high * wide * marrow * spacing / (ring // 2)
-    mass = np.concatenate([shell, np.broadcast_to(fill, (count, ring // 2))], 1)
-    points = centre[:, None] + offset
-    return Cloud(points.reshape(-1, 3).astype(np.float32), mass.reshape(-1).astype(np.float32))
+    pair = [
+        np.stack([np.interp(at, length, d[:, k]) for k in range(3)], 1).astype(np.float32)
+        for d in (upward, across)
+    ]
+    return pair[0], pair[1]
 
 
 def vertebra_level(body: Body, number: float) -> float:
@@ -103,23 +126,25 @@ def vertebra_level(body: Body, number: float) -> float:
     return float(body.height * (-0.005 + 1.03 * t + 0.13 * t * t))
 
 
-def rib_path(body: Body, number: int, side: int) -> Floats:
-    """(120, 3) centre line of a rib from its neck to its front end, mm."""
-    fall = np.interp(
-        number, [1, 2, 3, 5, 7, 9, 10, 11, 12], [0.34, 0.62, 0.83, 1, 1.05, 1, 0.9, 0.6, 0.4]
-    )
-    end = np.interp(
-        number,
-        [1, 2, 4, 6, 7, 8, 9, 10, 11, 12],
-        [2.7, 2.62, 2.56, 2.45, 2.35, 2.2, 2.0, 1.8, 1.3, 0.85],
-    )
-    t = np.linspace(0, 1, 120)
+RIB_FALL = ([1, 2, 3, 5, 7, 9, 10, 11, 12], [0.34, 0.62, 0.83, 1, 1.08, 1.05, 0.95, 0.7, 0.5])
+RIB_END = (
+    [1, 2, 4, 6, 7, 8, 9, 10, 11, 12],
+    [2.7, 2.62, 2.56, 2.48, 2.4, 2.28, 2.1, 1.9, 1.35, 0.9],
+)
+
+
+def rib_path(body: Body, number: int, side: int, widths: tuple[Floats, Floats]) -> Floats:
+    """(90, 3) centre line of a rib from its neck to its front end, mm.
+
+    `widths` are heights y and the half width of the cavity there.
+    """
+    fall, end = np.interp(number, *RIB_FALL), np.interp(number, *RIB_END)
+    t = np.linspace(0, 1, 90)
     theta = 0.16 + (end - 0.16) * t
-    hump = (
-        -0.035 * body.height * np.sin(np.pi * np.clip(t / 0.4, 0, 1)) * (1.2 if number < 7 else 0.6)
-    )
+    arch = 1.2 if number < 7 else 0.75
+    hump = -0.035 * body.height * np.sin(np.pi * np.clip(t / 0.42, 0, 1)) * arch
     y = vertebra_level(body, number - 0.25) + body.slope * fall * t**1.2 + hump
-    half = cavity_half_width(body, y).astype(np.float64) + 0.028 * body.chest
+    half = np.interp(y, *widths) + 0.02 * body.chest
     apical = np.clip((y + 0.02 * body.height) / (0.35 * body.height), 0.3, 1) ** 0.45
     z = -np.cos(theta) * body.inner_depth * apical
     z -= 0.12 * body.inner_depth * np.exp(-(((t - 0.16) / 0.12) ** 2))
@@ -130,207 +155,99 @@ def rib_path(body: Body, number: int, side: int) -> Floats:
 def ribs(body: Body, step: float, rng: np.random.Generator) -> Cloud:
     """The twelve pairs of ribs."""
     clouds = []
-    size = 0.043 * body.chest * (1.0 if not body.child else 1.18)
+    heights = np.linspace(-0.3, 2.2, 200) * body.height
+    widths = (heights, cavity_half_width(body, heights))
+    size = body.chest * (0.0445 if not body.child else 0.046)
     for number in range(1, 13):
         for side in (-1, 1):
-            path = rib_path(body, number, side)
-            path[:, 1] += rng.normal(0, 0.008 * body.height)
+            path = rib_path(body, number, side, widths)
+            path[:, 1] += rng.normal(0, 0.006 * body.height)
             t = np.linspace(0, 1, len(path))
-            wobble = 1 + 0.06 * np.sin(2 * np.pi * (t * rng.uniform(1, 2.5) + rng.random()))
-            broad = (1.45 if number == 1 else 1.0) * (0.86 + 0.28 * t) * wobble
-            high = size * broad * (0.8 if number > 10 else 1.0)
-            up = np.array([0.0, 1.0, 0.0])
-            clouds.append(tube(path, high, 0.55 * high, up, step, rng, CORTEX * body.chest / 140))
+            wobble = 1 + 0.05 * np.sin(2 * np.pi * (t * rng.uniform(1, 2.5) + rng.random()))
+            high = size * (1.1 if number == 1 else 1.0) * (0.86 + 0.26 * t) * wobble
+            high = high * (0.8 if number > 10 else 1.0)
+            bone = tube(path, high, 0.45 * high, UP, step, CORTEX * body.chest / 140)
+            # The front of a rib is flatter and ends in cartilage.
+            share = np.linspace(0, 1, len(bone.mass), dtype=np.float32)
+            fade = np.interp(share, [0, 0.45, 0.7, 0.93, 1], [1, 1, 0.62, 0.5, 0.1])
+            fade *= 0.7 if number == 1 else 1.0
+            clouds.append(Cloud(bone.points, bone.mass * fade.astype(np.float32)))
     return merge(clouds)
 
 
-def _smooth(knots: list[tuple[float, float, float]], count: int = 60) -> Floats:
+def line(knots: list[tuple[float, float, float]], count: int = 50) -> Floats:
     """(count, 3) a rounded line through about the knots."""
     points = np.array(knots, np.float64)
     t = np.linspace(0, len(points) - 1, count)
-    line = np.stack([np.interp(t, np.arange(len(points)), points[:, k]) for k in range(3)], 1)
+    path = np.stack([np.interp(t, np.arange(len(points)), points[:, k]) for k in range(3)], 1)
     width = max(count // (2 * len(points)), 1)
     kernel = np.hanning(2 * width + 3)[1:-1]
     kernel /= kernel.sum()
-    padded = np.pad(line, ((width, width), (0, 0)), mode="reflect", reflect_type="odd")
+    padded = np.pad(path, ((width, width), (0, 0)), mode="reflect", reflect_type="odd")
     return np.stack([np.convolve(padded[:, k], kernel, "valid") for k in range(3)], 1)
 
 
-def girdle(body: Body, step: float, rng: np.random.Generator) -> Cloud:
-    """Clavicles, scapulae and upper arms."""
-    clouds = []
-    w, h = body.chest, body.height
-    lift = -0.10 * h * (body.shoulder - 0.5)
-    for side in (-1, 1):
-        jut = rng.normal(0, 0.008, 6) * w
-        inner = (0.12 * w * side, 0.135 * h + jut[0], 0.75 * body.inner_depth)
-        middle = (0.48 * w * side, 0.075 * h + 0.7 * lift + jut[1], 0.6 * body.inner_depth)
-        outer = (0.86 * w * side, 0.005 * h + lift + jut[2], 0.1 * body.inner_depth)
-        tip = (1.13 * w * side, 0.03 * h + lift + jut[3], -0.05 * body.inner_depth)
-        path = _smooth(
-            [inner, (0.26 * w * side, 0.13 * h, 0.8 * body.inner_depth), middle, outer, tip]
-        )
-        t = np.linspace(0, 1, len(path))
-        thick = 0.044 * w * (1.0 + 0.45 * (np.abs(t - 0.5) * 2) ** 3)
-        clouds.append(
-            tube(path, thick, thick * 0.9, np.array([0.0, 1, 0]), step, rng, 1.2 * w / 140)
-        )
-        clouds.append(_scapula(body, side, lift, step, rng))
-        clouds.append(_humerus(body, side, lift, step, rng))
-    return merge(clouds)
-
-
-def _scapula(body: Body, side: int, lift: float, step: float, rng: np.random.Generator) -> Cloud:
-    w, h, z = body.chest, body.height, -0.6 * body.inner_depth
-    out = (0.10 if body.shoulder < 0.5 else 0.0) * w  # arms forward bring it clear of the lung
-    shift = np.array([side * out, lift, 0.0])
-
-    def place(points: list[tuple[float, float]], depth: float = 0.0) -> Floats:
-        return _smooth([(side * a * w, b * h, z + depth) for a, b in points]) + shift
-
-    flat = np.array([0.0, 0, 1.0])
-
-    def rim(
-        points: list[tuple[float, float]], half: float, depth: float = 0.0, cortex: float = 0.7
-    ) -> Cloud:
-        path = place(points, depth * body.inner_depth)
-        return tube(
-            path, np.full(60, half * w), np.full(60, half * w), flat, step, rng, cortex * w / 140
-        )
-
-    clouds = [
-        rim([(0.80, 0.08), (0.735, 0.20), (0.77, 0.42), (0.86, 0.60)], 0.014),
-        rim([(0.86, 0.60), (0.93, 0.50), (1.03, 0.32), (1.13, 0.17)], 0.03, 0.0, 0.9),
-        rim([(0.80, 0.08), (0.9, 0.045), (1.02, 0.07), (1.12, 0.12)], 0.013),
-        rim(
-            [(0.75, 0.20), (0.92, 0.125), (1.12, 0.02), (1.27, -0.005), (1.33, 0.03)],
-            0.034,
-            -0.2,
-            0.9,
-        ),
-        rim([(1.07, 0.10), (1.10, 0.055), (1.15, 0.06), (1.18, 0.085)], 0.034, 0.4, 0.9),
-        rim([(1.15, 0.075), (1.185, 0.12), (1.175, 0.17), (1.14, 0.185)], 0.024, 0.2, 1.0),
-        rim([(1.13, 0.07), (1.12, 0.12), (1.13, 0.185)], 0.02, 0.0, 1.0),
-    ]
-    blade = rng.random((int(26000 / step**1.5), 2))
-    a, b = blade[:, 0], blade[:, 1]
-    swap = a + b > 1
-    a, b = np.where(swap, 1 - a, a), np.where(swap, 1 - b, b)
-    corner = np.array([(0.77, 0.10), (0.85, 0.58), (1.12, 0.14)])
-    xy = corner[0] + a[:, None] * (corner[1] - corner[0]) + b[:, None] * (corner[2] - corner[0])
-    points = np.stack([side * xy[:, 0] * w, xy[:, 1] * h, np.full(len(a), z)], 1) + shift
-    area = 0.5 * 0.12 * w * h
-    mass = np.full(len(a), 1.1 * area * (w / 140) / len(a))
-    clouds.append(Cloud(points.astype(np.float32), mass.astype(np.float32)))
-    return merge(clouds)
-
-
-def arm_axis(body: Body, side: int) -> tuple[Floats, Floats]:
-    """The shoulder's centre and the elbow, (3,) each, mm."""
-    lift = -0.10 * body.height * (body.shoulder - 0.5)
-    head = np.array(
-        [side * 1.335 * body.chest, 0.135 * body.height + lift, -0.3 * body.inner_depth]
-    )
-    away = np.array([side * math.sin(body.abduction), math.cos(body.abduction), 0.1])
-    return head, head + 1.35 * body.height * away
-
-
-def _humerus(body: Body, side: int, lift: float, step: float, rng: np.random.Generator) -> Cloud:
-    head, elbow = arm_axis(body, side)
-    w = body.chest
-    t = np.linspace(0, 1, 80)
-    path = head + (elbow - head) * t[:, None]
-    half = w * (0.085 + 0.085 * np.exp(-(((t - 0.02) / 0.07) ** 2)))
-    cap = np.clip(1 - ((0.05 - t) / 0.052) ** 2, 0.02, 1)
-    half = np.where(t < 0.05, half * np.sqrt(cap), half)
-    start = head - 0.06 * (elbow - head)
-    path = start + (elbow - start) * t[:, None]
-    shaft = tube(path, half, half, np.array([0.0, 0, 1]), step, rng, 1.5 * w / 140, 0.10)
-    ball = rng.normal(size=(int(6000 / step), 3))
-    ball /= np.linalg.norm(ball, axis=1, keepdims=True)
-    centre = head + np.array([-side * 0.035 * w, -0.01 * w, 0])
-    mass = np.full(len(ball), 4 * np.pi * (0.155 * w) ** 2 * 0.8 * (w / 140) / len(ball))
-    sphere = Cloud((centre + 0.155 * w * ball).astype(np.float32), mass.astype(np.float32))
-    return merge([shaft, sphere])
-
-
-def spine(body: Body, step: float, rng: np.random.Generator) -> Cloud:
+def spine(body: Body, step: float) -> Cloud:
     """Vertebrae C4 to L4: bodies with end plates, pedicles, spinous and transverse processes."""
-    clouds = []
+    model = _vertebra(step * 140 / body.chest)
+    scale = body.chest / 140
+    points, masses = [], []
     for number in range(-3, 17):
         y = vertebra_level(body, number)
         tall = vertebra_level(body, number + 0.5) - vertebra_level(body, number - 0.5)
-        clouds.append(_vertebra(body, number, y, tall, step, rng))
-    return merge(clouds)
+        share = float(np.interp(number, [-3, 1, 4, 12, 16], [0.085, 0.108, 0.10, 0.135, 0.165]))
+        half = body.chest * share
+        high = 0.5 * tall * (0.7 if body.child else 0.79)
+        middle = np.array([float(bow(body, np.float32(y))), y, -0.62 * body.inner_depth])
+        points.append(model.points * np.float32([half, high, half]) + middle.astype(np.float32))
+        area = half * high / (16 * 9.5)
+        masses.append(model.mass * np.float32(0.62 * area * scale))
+    return Cloud(np.concatenate(points), np.concatenate(masses))
 
 
-def _vertebra(
-    body: Body, number: int, y: float, tall: float, step: float, rng: np.random.Generator
-) -> Cloud:
-    w = body.chest
-    half = w * float(np.interp(number, [-3, 1, 4, 12, 16], [0.085, 0.105, 0.095, 0.13, 0.16]))
-    deep = 0.85 * half
-    high = 0.5 * tall * 0.80
-    z = -0.62 * body.inner_depth
-    count = int(9000 / step)
-    u = rng.random((count, 3)) * 2 - 1
-    waist = 1 - 0.10 * (1 - u[:, 1] ** 2)
-    disc = np.sqrt(rng.random(count))
-    angle = rng.random(count) * 2 * np.pi
-    plate = np.stack(
-        [half * disc * np.cos(angle), np.sign(u[:, 1]) * high, deep * disc * np.sin(angle)], 1
-    )
-    wall = np.stack([half * waist * np.cos(angle), high * u[:, 1], deep * waist * np.sin(angle)], 1)
-    inside = np.stack(
-        [half * disc * waist * np.cos(angle), high * u[:, 1], deep * disc * np.sin(angle)], 1
-    )
-    volume = 2 * np.pi * half * deep * high
-    scale = w / 140
+def _vertebra(step: float) -> Cloud:
+    """A thoracic vertebra about its middle, in units of half width, half height, half width."""
+    half, high, deep = 16.0, 9.5, 14.5
+    count = int(4200 / step)
+    seat = np.arange(count)
+    radius = np.sqrt((seat + 0.5) / count)
+    angle, level = seat * GOLDEN % 1 * 2 * np.pi, (seat * 0.7549 % 1) * 2 - 1
+    waist = 1 - 0.09 * (1 - level**2)
+    cos, sin = half * np.cos(angle), deep * np.sin(angle)
+    lean = 0.14 * radius * sin  # end plates are seen obliquely except near the central beam
+    plate = np.stack([radius * cos, np.sign(level) * high + lean, radius * sin], 1)
+    wall = np.stack([waist * cos, high * level, waist * sin], 1)
+    inside = np.stack([radius * waist * cos, high * level, radius * sin], 1)
     clouds = [
-        _even(plate, 2 * np.pi * half * deep * 1.0 * scale),
-        _even(wall, 2 * np.pi * half * 2 * high * 0.55 * scale),
-        _even(inside, volume * 0.17),
+        _even(plate, 2 * np.pi * half * deep * 0.7),
+        _even(wall, 2 * np.pi * half * 2 * high * 0.5),
+        _even(inside, 2 * np.pi * half * deep * high * 0.15),
     ]
-    up = np.array([0.0, 0, 1])
-    ring = np.linspace(0, 2 * np.pi, 40)
+    ring = np.linspace(0, 2 * np.pi, 24)
     for side in (-1, 1):
-        centre = np.array([side * 0.66 * half, -0.25 * high, -1.2 * deep])
-        oval = np.stack([0.2 * half * np.cos(ring), 0.42 * high * np.sin(ring), 0 * ring], 1)
-        thin = np.full(40, 0.012 * w)
-        clouds.append(tube(centre + oval, thin, thin * 3, up, step, rng, 0.8 * scale, 0.3))
-        if number > -1:
-            length = float(np.interp(number, [1, 9, 12, 16], [1.5, 1.1, 0.7, 1.2])) * half
-            ends = np.array(
-                [
-                    [side * 0.8 * half, -0.2 * high, -1.5 * deep],
-                    [side * (0.8 * half + length), -0.45 * high, -1.9 * deep],
-                ]
-            )
-            thick = np.full(2, 0.28 * high)
-            clouds.append(
-                tube(ends, thick, thick * 0.7, np.array([0.0, 1, 0]), step, rng, 0.7 * scale)
-            )
-    t = np.linspace(0, 1, 20)
-    tip = np.stack(
-        [0 * t + rng.normal(0, 0.01 * w), (0.1 + 1.35 * t) * high, -(1.8 + 1.0 * t) * deep], 1
-    )
-    thick = 0.028 * w * (0.7 + 0.6 * t)
-    clouds.append(tube(tip, thick, thick * 0.6, np.array([1.0, 0, 0]), step, rng, 0.9 * scale))
+        oval = np.stack([0.17 * half * np.cos(ring), 0.36 * high * np.sin(ring), 0 * ring], 1)
+        centre = np.array([side * 0.7 * half, -0.25 * high, -1.2 * deep])
+        clouds.append(tube(centre + oval, 3.5, 1.6, FRONT, step, 0.45, 0.12))
+        root = [side * 0.8 * half, -0.2 * high, -1.5 * deep]
+        tip = [side * 1.9 * half, -0.45 * high, -1.9 * deep]
+        clouds.append(tube(np.array([root, tip]), 2.3, 1.7, UP, step, 0.5))
+    t = np.linspace(0, 1, 16)
+    spike = np.stack([0 * t, (0.1 + 1.3 * t) * high, -(1.8 + t) * deep], 1)
+    thick = 3.3 * (0.7 + 0.6 * t)
+    clouds.append(tube(spike, thick, 0.6 * thick, (1.0, 0.0, 0.0), step, 0.6))
     whole = merge(clouds)
-    middle = np.array([float(bow(body, np.float32(y))), y, z], np.float32)
-    return Cloud(whole.points + middle, whole.mass)
+    return Cloud(whole.points / np.float32([half, high, half]), whole.mass)
 
 
 def _even(points: Floats, volume: float) -> Cloud:
-    return Cloud(points.astype(np.float32), np.full(len(points), volume / len(points), np.float32))
+    share = np.full(len(points), volume / len(points), np.float32)
+    return Cloud(points.astype(np.float32), share)
 
 
-def sternum(body: Body, step: float, rng: np.random.Generator) -> Cloud:
+def sternum(body: Body, step: float) -> Cloud:
     """The breastbone: manubrium and body as one flat plate with a rim."""
     h, w, z = body.height, body.chest, 0.98 * body.inner_depth
     y = np.linspace(0.12, 0.85, 60)
     half = w * np.interp(y, [0.12, 0.2, 0.3, 0.5, 0.8, 0.85], [0.2, 0.17, 0.10, 0.12, 0.13, 0.06])
     path = np.stack([0 * y, y * h, z - 0.12 * body.inner_depth * np.cos(y * 3)], 1)
-    return tube(
-        path, half, np.full(60, 0.045 * w), np.array([1.0, 0, 0]), step, rng, 0.6 * w / 140, 0.18
-    )
+    return tube(path, half, 0.045 * w, (1.0, 0.0, 0.0), step, 0.45 * w / 140, 0.14)
