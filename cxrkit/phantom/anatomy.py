@@ -13,12 +13,11 @@ import numpy as np
 
 from cxrkit.phantom import exposure, findings, frontal, lateral
 from cxrkit.phantom.body import Body, Floats, Grid, lung_cover, measure
-from cxrkit.phantom.scene import Scene
 from cxrkit.phantom.subject import FINDINGS, Subject, draw_subject
 
 __all__ = ["FINDINGS", "Phantom", "Subject", "draw_subject", "render"]
 
-SCENE_PIXELS = 1024  # of the scene's longer side at most; film grain is added at full size
+SCENE_PIXELS = 832  # of the scene's longer side at most; film grain is added at full size
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class Phantom:
 
     The lungs are the patient's: the right one lies at smaller x. They follow the outlines of the
     healthy body whatever the findings hide, as readers infer them. In a LATERAL view the lungs lie
-    over each other and all four masks are empty; so is the mask of a finding that a view cannot show.
+    over each other and all four masks are empty; so is the mask of a finding that it cannot show.
     """
 
     radiograph: Floats  # uint8, air dark
@@ -56,8 +55,8 @@ def render(subject: Subject, rows: int, columns: int, rng: np.random.Generator) 
     step = field[1] / warp[0].shape[1]
 
     def expose() -> tuple[Floats, Floats]:
-        maps = [_move(m, warp) for m in (scene.water, scene.bone, scene.metal)]
-        quanta = exposure.signal(*maps, step, film)
+        water, bone, metal = (_move(m, warp) for m in (scene.water, scene.bone, scene.metal))
+        quanta = exposure.signal(water, bone, metal, step, film)
         return quanta, exposure.density(quanta, film)
 
     quanta, dense = expose()

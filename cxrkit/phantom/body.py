@@ -111,7 +111,7 @@ def curve(at: Floats, knots: list[tuple[float, float]], blur: float) -> Floats:
     dense = np.arange(where[0] - 4 * blur, where[-1] + 4 * blur, step)
     kernel = np.exp(-0.5 * (np.arange(-18, 19) / 6) ** 2)
     smooth = np.convolve(np.pad(np.interp(dense, where, value), 18, mode="edge"), kernel, "valid")
-    return np.interp(at, dense, smooth / kernel.sum()).astype(np.float32)
+    return np.asarray(np.interp(at, dense, smooth / kernel.sum()), np.float32)
 
 
 def cavity_half_width(body: Body, y: Floats) -> Floats:
@@ -135,7 +135,9 @@ def lung_lateral(body: Body, y: Floats, side: int) -> Floats:
 
 def lung_medial(body: Body, y: Floats, side: int, with_heart: bool) -> Floats:
     """Midline to the inner border of the lung, mm: the heart's border, or the spine's."""
-    border = spine_edge(body, y, side) if with_heart else mediastinum_edge(body, y, side)
+    border = mediastinum_edge(body, y, side)
+    if with_heart:
+        border = np.minimum(border, spine_edge(body, y, side))
     apex, radius = _apex(body, side)
     rise = np.sqrt(np.clip(1 - (1 - np.clip(y / (0.8 * radius), 0, 1)) ** 2, 0, 1))
     return np.asarray(apex - (apex - border) * rise, np.float32)
@@ -154,7 +156,7 @@ def spine_edge(body: Body, y: Floats, side: int) -> Floats:
     """Midline to the edge of the vertebral column, where lung behind the heart begins, mm."""
     half = (0.145 if not body.child else 0.17) * body.chest
     knots = [(0.0, half * 1.1), (0.4 * body.height, half), (1.1 * body.height, half * 1.12)]
-    return curve(y, knots, 0.2 * body.height) + side * np.float32(_shift(body, -0.45))
+    return np.asarray(curve(y, knots, 0.2 * body.height) + side * np.float32(_shift(body, -0.45)))
 
 
 def mediastinum_edge(body: Body, y: Floats, side: int) -> Floats:
@@ -168,7 +170,7 @@ def mediastinum_edge(body: Body, y: Floats, side: int) -> Floats:
         knots += [(0.52 * t, upper * 1.3), (0.62 * t, 0.8 * body.heart_right)]
         knots += [(0.76 * t, body.heart_right), (0.9 * t, 0.95 * body.heart_right)]
         knots += [(1.02 * t, 0.78 * body.heart_right), (1.3 * t, 0.6 * body.heart_right)]
-        return curve(y, knots, 0.035 * t) - np.float32(_shift(body, 0.35))
+        return np.asarray(curve(y, knots, 0.035 * t) - np.float32(_shift(body, 0.35)))
     upper, knob, left = 0.165 * w, body.knob, body.heart_left
     knots = [(-0.3 * t, upper * 0.9), (0.0, upper), (0.13 * t, upper + thymus * 0.6)]
     knots += [(0.185 * t, 0.8 * knob + thymus), (0.225 * t, 1.08 * knob + thymus)]
@@ -177,7 +179,7 @@ def mediastinum_edge(body: Body, y: Floats, side: int) -> Floats:
     knots += [(0.56 * t, 0.60 * left), (0.68 * t, 0.80 * left), (0.82 * t, 0.95 * left)]
     knots += [(0.93 * t, left), (1.04 * t, 0.95 * left), (1.15 * t, 0.72 * left)]
     edge = curve(y, [*knots, (1.4 * t, 0.5 * left)], 0.024 * t)
-    return edge + np.float32(_shift(body, 0.35))
+    return np.asarray(edge + np.float32(_shift(body, 0.35)))
 
 
 def dome(body: Body, x: Floats, side: int) -> Floats:

@@ -119,13 +119,11 @@ def develop(
     low, high = levels
     size = (shape[1], shape[0])
     level = cv2.resize((dense - low) / (high - low), size, interpolation=cv2.INTER_CUBIC)
+    spread = _noise_level(quanta, film, step) / (high - low)
     noise = rng.standard_normal(shape, dtype=np.float32)
-    noise = cv2.GaussianBlur(noise, (0, 0), 0.55)
-    noise *= cv2.resize(
-        _noise_level(quanta, film, step) / (high - low), size, interpolation=cv2.INTER_LINEAR
-    )
-    level += noise
-    return _grey(level, film)
+    grain = cv2.GaussianBlur(noise, (0, 0), 0.55)
+    wide = cv2.resize(spread, size, interpolation=cv2.INTER_LINEAR)
+    return _grey(cv2.add(level, cv2.multiply(grain, wide)), film)
 
 
 def _noise_level(quanta: Floats, film: Film, step: float) -> Floats:
@@ -146,7 +144,7 @@ def _grey(level: Floats, film: Film) -> Floats:
     table = np.interp(np.linspace(-1.4, 4.0, 4096), at, grey)
     table = 255 * (table / 255) ** film.gamma + film.brightness * np.sin(np.pi * table / 255)
     index = np.clip((level + 1.4) * (4095 / 5.4), 0, 4095)
-    return np.clip(table + 0.5, 0, 255).astype(np.uint8)[index.astype(np.uint16)]
+    return np.asarray(np.clip(table + 0.5, 0, 255).astype(np.uint8)[index.astype(np.uint16)])
 
 
 def shutter(picture: Floats, film: Film) -> Floats:
@@ -177,7 +175,7 @@ def shutter(picture: Floats, film: Film) -> Floats:
     cv2.fillConvexPoly(open_field, np.rint(corners).astype(np.int32), 255)
     blurred = cv2.blur(open_field, (max(rows // 250, 1),) * 2)
     share = blurred.astype(np.float32) / 255
-    return (out * share + film.border * (1 - share) + 0.5).astype(np.uint8)
+    return np.asarray(out * share + film.border * (1 - share) + 0.5).astype(np.uint8)
 
 
 def _mark(picture: Floats, film: Film) -> Floats:
@@ -200,4 +198,4 @@ def _mark(picture: Floats, film: Film) -> Floats:
             cv2.LINE_AA,
         )
     share = lead.astype(np.float32) * (0.93 / 255)
-    return (picture * (1 - share) + 250 * share + 0.5).astype(np.uint8)
+    return np.asarray(picture * (1 - share) + 250 * share + 0.5).astype(np.uint8)

@@ -71,7 +71,7 @@ def _pneumothorax(scene: Scene, subject: Subject, rng: np.random.Generator) -> F
     smooth = cv2.GaussianBlur(scene.water, (0, 0), 3.0 / grid.step)
     taken = np.minimum(0.20 * scene.lung + 1.0, 0.8 * scene.water)
     scene.water[...] += shrunk * (0.7 * (smooth - scene.water) - taken) + 3.5 * pleura * inner
-    return shrunk
+    return np.asarray(shrunk)
 
 
 def _rim(scene: Scene, side: int) -> Floats:
@@ -111,11 +111,11 @@ def _cardiomegaly(scene: Scene, subject: Subject, rng: np.random.Generator) -> F
 
 def _nodule(scene: Scene, subject: Subject, rng: np.random.Generator) -> Floats:
     """A ball of soft tissue, 8 to 30 mm across, a little uneven."""
-    body, grid, side = scene.body, scene.grid, _sign(subject)
+    body, side = scene.body, _sign(subject)
     radius = (4 + 11 * subject.extent) * body.chest / 140
     x0 = side * body.chest * float(rng.uniform(0.38, 0.72))
     y0 = body.height * float(rng.uniform(0.25, 0.8))
-    return _ball(scene, x0, y0, radius, rng) * 1.0
+    return _ball(scene, x0, y0, radius, rng)
 
 
 def _ball(scene: Scene, x0: float, y0: float, radius: float, rng: np.random.Generator) -> Floats:
@@ -202,7 +202,7 @@ def _tube(scene: Scene, subject: Subject, rng: np.random.Generator) -> Floats:
     path = [(0.02 * w + bent, -1.0 * h), (0.01 * w + bent, -0.35 * h), (0.0, 0.0), (0.012 * w, tip)]
     wide = _wire(scene, path, 0.032 * w, 0.009 * w, 0.3)
     stripe = [(x + 0.02 * w, y) for x, y in path]
-    return np.maximum(wide, _wire(scene, stripe, 0.008 * w, 0.008 * w, 2.2))
+    return np.asarray(np.maximum(wide, _wire(scene, stripe, 0.008 * w, 0.008 * w, 2.2)))
 
 
 def _line(scene: Scene, subject: Subject, rng: np.random.Generator) -> Floats:

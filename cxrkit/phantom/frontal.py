@@ -22,7 +22,7 @@ def scene(body: Body, grid: Grid, subject: Subject, grain: np.random.Generator) 
     water = refine(solid - bowel_gas(body, coarse, person), grid)
     lung = lung_air(body, grid)
     inside = np.clip(lung / (0.3 * body.inner_depth), 0, 1)
-    blood = vessels(body, grid, person) * np.clip(lung / (0.8 * body.inner_depth), 0, 1)
+    blood = vessels(body, grid, person) * np.clip(lung / (0.95 * body.inner_depth), 0, 1) ** 1.3
     fine = 1.2 * texture(grid, 3.0, grain) + 1.6 * texture(grid, 9, person)
     fine = (fine + 2.4 * texture(grid, 30, person)) * np.float32(body.chest / 140)
     water += (blood + fine * (0.3 + 0.7 * inside)) - (1 - LUNG_DENSITY) * lung
@@ -126,12 +126,12 @@ def _breasts(body: Body, grid: Grid) -> Floats:
     w, h = body.chest, body.height
     out = np.zeros(grid.shape, np.float32)
     for s in (-1, 1):
-        radius = (0.36 + 0.0035 * body.breast) * w
-        u = (s * grid.x - (0.56 + 0.002 * body.breast) * w) / radius
+        radius = (0.34 + 0.0022 * body.breast) * w
+        u = (s * grid.x - (0.60 + 0.0022 * body.breast) * w) / radius
         v = (grid.y - (0.80 + 0.002 * body.breast) * h) / (
             radius * np.where(grid.y < 0.8 * h, 1.7, 0.86)
         )
-        out += body.breast * np.clip(1 - u * u - v * v, 0, 1).astype(np.float32) ** 0.42
+        out += body.breast * np.clip(1 - u * u - v * v, 0, 1).astype(np.float32) ** 0.5
     return out
 
 
@@ -158,7 +158,7 @@ def mediastinum(body: Body, grid: Grid) -> Floats:
         (1.2 * h, 1.25),
     ]
     deep = curve(grid.y, knots, 0.06 * h) * body.inner_depth
-    column = 0.22 * body.inner_depth * ellipse(np.clip(grid.x / (0.24 * body.chest), -1, 1))
+    column = 0.3 * body.inner_depth * np.exp(-((grid.x / (0.3 * body.chest)) ** 2))
     return np.asarray(deep * ellipse((grid.x - middle) / half) ** 0.8 + column, np.float32)
 
 
@@ -167,14 +167,15 @@ def lung_air(body: Body, grid: Grid) -> Floats:
     room = cavity(body, grid)
     middle = mediastinum(body, grid)
     total = np.zeros(grid.shape, np.float32)
+    ramp = curve(grid.y, [(0.4 * body.height, 0.08), (0.7 * body.height, 0.24)], 0.08 * body.height)
     for side in (-1, 1):
         x = side * grid.x
         lateral = shape.lung_lateral(body, grid.y, side)
         medial = shape.lung_medial(body, grid.y, side, with_heart=True)
-        inner = np.clip((x - medial) / (0.11 * body.chest) + 0.35, 0, 1)
+        inner = np.clip((x - medial) / (ramp * body.chest) + 0.15, 0, 1)
         apical = np.sqrt(np.clip(grid.y / (0.16 * body.height), 0, 1))
         span = np.clip((lateral - x) / (0.035 * body.chest) + 0.1, 0, 1)
-        lung = np.clip(room - middle, 0.10 * room, None) * inner * span * apical
+        lung = np.clip(room - middle, 0.08 * room, None) * inner * span * apical
         below = np.clip((grid.y - shape.dome(body, grid.x, side)) / body.height, 0, None)
         lung *= np.clip(1 - 1.12 * np.sqrt(below / 0.28), 0, 1) * np.where(below > 0, 0.62, 1)
         lung *= (x > 0) & (grid.y > 0)

@@ -65,7 +65,7 @@ def _front(body: Body, y: Floats, inside: bool) -> Floats:
     if body.breast > 0:
         bump = np.exp(-(((y - 0.75 * h) / (0.22 * h)) ** 2)).astype(np.float32)
         outer = outer - np.float32(0.9 * body.breast) * bump
-    return outer
+    return np.asarray(outer)
 
 
 def _back(body: Body, y: Floats, inside: bool) -> Floats:

@@ -40,6 +40,7 @@ METADATA_COLUMNS = (
 )
 LONG_SIDE = 3056  # pixels; the release's most frequent size is 3056 x 2544
 SHORT_SHARE = 2544 / 3056
+Rows = list[tuple[object, ...]]
 QUALITY = 95  # of the release's JPEG files
 NOTICE = """Synthetic radiographs in the layout of MIMIC-CXR-JPG 2.0.0.
 
@@ -303,8 +304,9 @@ def _write(root: Path, path: str, data: bytes) -> str:
 
 def _write_tables(planned: list[Study], root: Path, seed: int) -> dict[str, str]:
     """Write the four tables, the file list and the notices; SHA-256 by path."""
-    metadata, split = [METADATA_COLUMNS], [("dicom_id", "study_id", "subject_id", "split")]
-    labels: dict[str, list[tuple[object, ...]]] = {
+    metadata: Rows = [METADATA_COLUMNS]
+    split: Rows = [("dicom_id", "study_id", "subject_id", "split")]
+    labels: dict[str, Rows] = {
         name: [("subject_id", "study_id", *LABEL_COLUMNS)] for name in ("chexpert", "negbio")
     }
     names: list[str] = []
@@ -319,7 +321,7 @@ def _write_tables(planned: list[Study], root: Path, seed: int) -> dict[str, str]
             ):
                 cells = tuple(f"{found[c]}.0" if c in found else "" for c in LABEL_COLUMNS)
                 labels[name].append((study.subject_id, study.study_id, *cells))
-    tables = {"metadata": metadata, "split": split, **labels}
+    tables: dict[str, Rows] = {"metadata": metadata, "split": split, **labels}
     sums = {}
     for name, rows in tables.items():
         path = f"mimic-cxr-2.0.0-{name}.csv.gz"
@@ -355,7 +357,7 @@ def _two_labelers(
     yield "negbio", {name: v for name, v in report.labels.items() if rng.random() >= 0.05}
 
 
-def _gzipped_csv(rows: list[tuple[object, ...]]) -> bytes:
+def _gzipped_csv(rows: Rows) -> bytes:
     """The rows as CSV in a gzip file without time and name, so that bytes repeat."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)

@@ -26,15 +26,17 @@ class Scene:
 
 def ellipse(u: Floats) -> Floats:
     """sqrt(1 - u^2), 0 outside |u| = 1: the thickness of a round body across its half-width."""
-    return np.sqrt(np.clip(1 - u * u, 0, None))
+    return np.asarray(np.sqrt(np.clip(1 - u * u, 0, None)))
 
 
 def texture(grid: Grid, size: float, rng: np.random.Generator) -> Floats:
     """Smooth noise of unit deviation whose blobs measure about `size` mm, (H, W) float32."""
     rows, columns = grid.shape
     cell = max(size / 2.5 / grid.step, 1.0)
-    small = rng.standard_normal((int(rows / cell) + 4, int(columns / cell) + 4), dtype=np.float32)
-    small = cv2.GaussianBlur(small, (0, 0), 0.8)
+    small: Floats = rng.standard_normal(
+        (int(rows / cell) + 4, int(columns / cell) + 4), dtype=np.float32
+    )
+    small = np.asarray(cv2.GaussianBlur(small, (0, 0), 0.8))
     small /= small.std()
     return np.asarray(cv2.resize(small, (columns, rows), interpolation=cv2.INTER_CUBIC))
 

@@ -42,17 +42,16 @@ def project(u: Floats, v: Floats, mass: Floats, grid: Grid, blur: float) -> Floa
     """
     rows, columns = grid.shape
     margin = 2  # cells around the raster that catch what falls outside
-    column = (u - (grid.x[0, 0] - (margin + 0.5) * grid.step)) * np.float32(1 / grid.step)
-    row = (v - (grid.y[0, 0] - (margin + 0.5) * grid.step)) * np.float32(1 / grid.step)
-    np.clip(column, 0, columns + 2 * margin - 1, out=column)
-    np.clip(row, 0, rows + 2 * margin - 1, out=row)
+    corner = (margin + 0.5) * grid.step
+    column: Floats = (u - np.float32(grid.x[0, 0] - corner)) * np.float32(1 / grid.step)
+    row: Floats = (v - np.float32(grid.y[0, 0] - corner)) * np.float32(1 / grid.step)
+    column = np.clip(column, 0, columns + 2 * margin - 1)
+    row = np.clip(row, 0, rows + 2 * margin - 1)
     wide = columns + 2 * margin
     flat = row.astype(np.int32) * wide + column.astype(np.int32)
     total = np.bincount(flat, mass, (rows + 2 * margin) * wide).reshape(-1, wide)
-    total = total[margin:-margin, margin:-margin] / grid.step**2
-    return np.asarray(
-        cv2.GaussianBlur(total.astype(np.float32), (0, 0), max(blur / grid.step, 0.75))
-    )
+    area = (total[margin:-margin, margin:-margin] / grid.step**2).astype(np.float32)
+    return np.asarray(cv2.GaussianBlur(area, (0, 0), max(blur / grid.step, 0.75)))
 
 
 def tube(
@@ -78,17 +77,17 @@ def tube(
     pieces = np.linalg.norm(np.diff(path, axis=0), axis=1)
     length = np.concatenate([[0], np.cumsum(pieces)])
     count = max(int(length[-1] / step), 2)
-    order = np.arange(count)
+    order: Floats = np.arange(count, dtype=np.float64)
     at = (order + (order * 0.7549) % 1) / count * length[-1]
     centre = np.stack([np.interp(at, length, path[:, k]) for k in range(3)], 1)
     high = np.interp(at, length, np.broadcast_to(height, length.shape)).astype(np.float32)
     wide = np.interp(at, length, np.broadcast_to(width, length.shape)).astype(np.float32)
     upward, across = _frame(path, length, at, up)
-    ring = max(int(2 * np.pi * float(high.mean()) / (1.3 * step)), 12)
+    ring = max(int(2 * np.pi * float(high.mean()) / (1.25 * step)), 12)
     inner = ring // 2
-    angle = np.arange(ring) / ring + ((order * GOLDEN) % 1)[:, None]
+    angle: Floats = np.arange(ring) / ring + ((order * GOLDEN) % 1)[:, None]
     inside = np.arange(inner) * GOLDEN + ((order * 0.8191) % 1)[:, None]
-    radius = np.sqrt((np.arange(inner) + 0.5) / inner).astype(np.float32)
+    radius: Floats = np.sqrt((np.arange(inner) + 0.5) / inner).astype(np.float32)
     angle = np.concatenate([angle, inside], 1).astype(np.float32) * np.float32(2 * np.pi)
     radius = np.concatenate([np.ones(ring, np.float32), radius])
     a = radius * np.sin(angle) * high[:, None]
@@ -189,7 +188,7 @@ def line(knots: list[tuple[float, float, float]], count: int = 50) -> Floats:
 
 def spine(body: Body, step: float) -> Cloud:
     """Vertebrae C4 to L4: bodies with end plates, pedicles, spinous and transverse processes."""
-    model = _vertebra(step * 140 / body.chest)
+    model = _vertebra(1.3 * step * 140 / body.chest)
     scale = body.chest / 140
     points, masses = [], []
     for number in range(-3, 17):
@@ -198,17 +197,18 @@ def spine(body: Body, step: float) -> Cloud:
         share = float(np.interp(number, [-3, 1, 4, 12, 16], [0.085, 0.108, 0.10, 0.135, 0.165]))
         half = body.chest * share
         high = 0.5 * tall * (0.7 if body.child else 0.79)
-        middle = np.array([float(bow(body, np.float32(y))), y, -0.62 * body.inner_depth])
-        points.append(model.points * np.float32([half, high, half]) + middle.astype(np.float32))
+        aside = float(bow(body, np.array([y]))[0])
+        middle = np.array([aside, y, -0.62 * body.inner_depth], np.float32)
+        points.append(model.points * np.array([half, high, half], np.float32) + middle)
         area = half * high / (16 * 9.5)
-        masses.append(model.mass * np.float32(0.62 * area * scale))
+        masses.append(np.asarray(model.mass * np.float32(0.62 * area * scale)))
     return Cloud(np.concatenate(points), np.concatenate(masses))
 
 
 def _vertebra(step: float) -> Cloud:
     """A thoracic vertebra about its middle, in units of half width, half height, half width."""
     half, high, deep = 16.0, 9.5, 14.5
-    count = int(4200 / step)
+    count = int(2600 / step)
     seat = np.arange(count)
     radius = np.sqrt((seat + 0.5) / count)
     angle, level = seat * GOLDEN % 1 * 2 * np.pi, (seat * 0.7549 % 1) * 2 - 1
@@ -236,7 +236,7 @@ def _vertebra(step: float) -> Cloud:
     thick = 3.3 * (0.7 + 0.6 * t)
     clouds.append(tube(spike, thick, 0.6 * thick, (1.0, 0.0, 0.0), step, 0.6))
     whole = merge(clouds)
-    return Cloud(whole.points / np.float32([half, high, half]), whole.mass)
+    return Cloud(whole.points / np.array([half, high, half], np.float32), whole.mass)
 
 
 def _even(points: Floats, volume: float) -> Cloud:
