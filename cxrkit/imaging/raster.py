@@ -184,10 +184,24 @@ def _decode(data: bytes, mode: int, name: str) -> np.ndarray:
     """What OpenCV decodes; EXIF orientation is never applied."""
     unchanged = mode == cv2.IMREAD_UNCHANGED  # -1: it would swallow further bits
     mode = mode if unchanged else mode | cv2.IMREAD_IGNORE_ORIENTATION
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), mode)
+    pixels = cv2.imdecode(np.frombuffer(_without_profile(data), np.uint8), mode)
     if pixels is None:
         raise ItemFault("E214", name, "the picture data is damaged", "a whole file", COPY_AGAIN)
     return np.asarray(pixels)
+
+
+def _without_profile(data: bytes) -> bytes:
+    """A PNG without its colour profile; anything else as it is.
+
+    OpenCV does not apply the profile, and libpng writes about it to standard error.
+    """
+    at = 8
+    while data.startswith(b"\x89PNG") and data[at + 4 : at + 8] not in (b"IDAT", b""):
+        following = at + 12 + int.from_bytes(data[at : at + 4], "big")
+        if data[at + 4 : at + 8] == b"iCCP":
+            return data[:at] + data[following:]
+        at = following
+    return data
 
 
 def _coloured(planes: np.ndarray) -> bool:

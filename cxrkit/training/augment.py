@@ -32,13 +32,13 @@ def augment(
     target = warped[..., 1].astype(np.float32) / 255
     unsure = warped[..., 2].astype(np.float32) / 255
     picture = warped[..., 0].astype(np.float32)
-    if rng.random() < 0.35:
-        picture = _opacity(picture, target, rng)
-    if rng.random() < 0.25:
-        picture = _gas(picture, target, rng)
     if rng.random() < 0.2:
+        picture = _opacity(picture, target, rng)
+    if rng.random() < 0.35:
+        picture = _gas(picture, target, rng)
+    if rng.random() < 0.1:
         picture = _collimation(picture, target, rng)
-    if rng.random() < 0.25:
+    if rng.random() < 0.12:
         picture = _foreign(picture, rng)
     return _exposure(picture, rng), target, unsure
 
@@ -46,16 +46,16 @@ def augment(
 def _affine(shape: tuple[int, ...], size: int, rng: np.random.Generator) -> np.ndarray:
     """The (2, 3) float64 matrix of one flip, rotation, shear, zoom, aspect change and shift."""
     rows, columns = shape[:2]
-    angle = np.deg2rad(rng.normal(0, 7) if rng.random() < 0.85 else rng.uniform(-30, 30))
-    zoom = np.exp(rng.normal(0, 0.13))
-    aspect = np.exp(rng.normal(0, 0.09))
-    shear = rng.normal(0, 0.05)
+    angle = np.deg2rad(rng.normal(0, 5) if rng.random() < 0.9 else rng.uniform(-20, 20))
+    zoom = np.exp(rng.normal(0, 0.1))
+    aspect = np.exp(rng.normal(0, 0.06))
+    shear = rng.normal(0, 0.03)
     mirror = -1 if rng.random() < 0.5 else 1
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     stretch = np.array([[mirror * zoom * aspect, shear], [0, zoom / aspect]])
     squash = np.diag([size / columns, size / rows])
     linear = turn @ stretch @ squash
-    shift = rng.normal(0, 0.05, 2) * size
+    shift = rng.normal(0, 0.04, 2) * size
     centre = np.array([columns / 2, rows / 2])
     offset = np.array([size / 2, size / 2]) + shift - linear @ centre
     return np.hstack([linear, offset[:, None]])
@@ -102,18 +102,23 @@ def _towards_base(count: int, rng: np.random.Generator) -> int:
 
 
 def _gas(picture: np.ndarray, lung: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Gas in the stomach or bowel: a dark bubble under the lungs that is no lung."""
+    """Gas in stomach or colon: up to three bubbles as dark as lung, close under it, no lung."""
     columns = np.flatnonzero((lung > 0.5).any(axis=0))
     if len(columns) < 10:
         return picture
-    column = int(rng.choice(columns))
-    bottom = int(np.flatnonzero(lung[:, column] > 0.5)[-1])
     size = picture.shape[0]
-    radii = rng.uniform(0.03, 0.12, 2) * size
-    centre = np.array([column, bottom + radii[1] + rng.uniform(0.02, 0.1) * size])
-    blob = _blob(picture.shape, centre, radii, rng.uniform(1, 4), rng) * (1 - lung)
-    dark = np.percentile(picture, 20) + rng.normal(0, 12)
-    darker: np.ndarray = picture - blob * rng.uniform(0.4, 1) * np.maximum(picture - dark, 0)
+    column = int(rng.choice(columns))
+    row = int(np.flatnonzero(lung[:, column] > 0.5)[-1])
+    gas = np.zeros_like(picture)
+    for _ in range(int(rng.integers(1, 4))):
+        radii = rng.uniform(0.03, 0.13, 2) * size
+        centre = np.array([column, row + radii[1] + rng.uniform(0, 0.06) * size])
+        gas = np.maximum(gas, _blob(picture.shape, centre, radii, rng.uniform(1, 3), rng))
+        column += int(rng.normal(0, 0.08) * size)
+        row += int(rng.uniform(-0.02, 0.08) * size)
+    gas *= (1 - lung) * rng.uniform(0.4, 1)
+    dark = np.percentile(picture[lung > 0.5], rng.uniform(5, 60))
+    darker: np.ndarray = picture - gas * np.maximum(picture - dark, 0)
     return darker
 
 
@@ -156,19 +161,19 @@ def _foreign(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def _exposure(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Another scanner's look, uint8: shading, gamma, contrast, equalisation, blur, noise."""
     size = picture.shape[0]
-    if rng.random() < 0.3:
-        coarse = rng.normal(0, 0.12, (3, 3)).astype(np.float32)
+    if rng.random() < 0.2:
+        coarse = rng.normal(0, 0.1, (3, 3)).astype(np.float32)
         picture = picture * (1 + cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC))
-    picture = 255 * (np.clip(picture, 0, 255) / 255) ** np.exp(rng.normal(0, 0.3))
-    picture = (picture - 128) * np.exp(rng.normal(0, 0.2)) + 128 + rng.normal(0, 15)
+    picture = 255 * (np.clip(picture, 0, 255) / 255) ** np.exp(rng.normal(0, 0.22))
+    picture = (picture - 128) * np.exp(rng.normal(0, 0.15)) + 128 + rng.normal(0, 12)
     blur = rng.random()
-    if blur < 0.25:
+    if blur < 0.15:
         picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.4, 1.6))
-    elif blur < 0.4:
+    elif blur < 0.25:
         picture += rng.uniform(0.5, 2) * (picture - cv2.GaussianBlur(picture, (0, 0), 1.5))
-    if rng.random() < 0.3:
-        picture = picture + rng.normal(0, rng.uniform(1, 9), picture.shape)
+    if rng.random() < 0.2:
+        picture = picture + rng.normal(0, rng.uniform(1, 7), picture.shape)
     out: np.ndarray = np.clip(np.round(picture), 0, 255).astype(np.uint8)
-    if rng.random() < 0.15:
+    if rng.random() < 0.1:
         out = cv2.equalizeHist(out)
     return out

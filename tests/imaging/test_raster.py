@@ -1,6 +1,8 @@
 """PNG, JPEG and TIFF in every coding give the gray plane that Pillow gives."""
 
 import io
+import struct
+import zlib
 from typing import Any
 
 import cv2
@@ -209,3 +211,18 @@ def test_jpeg_of_16_bits_worth_of_levels_is_not_invented(picture: np.ndarray):
     assert np.array_equal(result.pixels, narrow)
     jpeg = radiograph.decode(encoded(".jpg", narrow, cv2.IMWRITE_JPEG_QUALITY, 100), "x")
     assert np.abs(jpeg.pixels.astype(int) - narrow).max() <= 2
+
+
+def test_a_wrong_colour_profile_changes_nothing_and_is_not_complained_about(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (20, 30), np.uint8)
+    plain = cv2.imencode(".png", picture)[1].tobytes()
+    body = b"iCCP" + b"RGB\0\0" + zlib.compress(b"no profile" * 20)
+    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+    profiled = plain[:33] + chunk + plain[33:]
+    cv2.imdecode(np.frombuffer(profiled, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert "iCCP" in capfd.readouterr().err  # what a user would otherwise see, once a file
+    found = radiograph.decode(profiled, "a.png")
+    assert np.array_equal(found.pixels, picture)
+    assert capfd.readouterr().err == ""
