@@ -51,12 +51,12 @@ def render(subject: Subject, rows: int, columns: int, rng: np.random.Generator) 
     scene = build(body, grid, subject, grain)
     warp = _warp(body, grid, field, pose, bending)
     covers = [_move(cover, warp) for cover in _lungs(body, grid, subject.view)]
-    zones = [_move(zone, warp) > 0.5 for zone in scene.zones]
+    zones = [_move(_byte(zone), warp) > 127 for zone in scene.zones]
     step = field[1] / warp[0].shape[1]
 
     def expose() -> tuple[Floats, Floats]:
-        water, bone, metal = (_move(m, warp) for m in (scene.water, scene.bone, scene.metal))
-        quanta = exposure.signal(water, bone, metal, step, film)
+        inside = exposure.absorbed(scene.water, scene.bone, scene.metal)
+        quanta = exposure.signal(_move(inside, warp), step, film)
         return quanta, exposure.density(quanta, film)
 
     quanta, dense = expose()
@@ -74,7 +74,7 @@ def render(subject: Subject, rows: int, columns: int, rng: np.random.Generator) 
         left,
         right_heart,
         left_heart,
-        {name: _enlarge(_move(mark, warp), rows, columns) for name, mark in marks.items()},
+        {n: _enlarge(_move(_byte(m), warp), rows, columns) for n, m in marks.items()},
     )
 
 
@@ -105,7 +105,7 @@ def _warp(
     pose: np.random.Generator,
     bending: np.random.Generator,
 ) -> tuple[Floats, Floats]:
-    """Where each pixel of the field lies in the scene, two (h, w) float32 maps for `cv2.remap`.
+    """Where each pixel of the field lies in the scene, (h, w) maps as `cv2.remap` takes them.
 
     A tilt, a shift and a slow irregular bend: no body is as symmetric as its formulas.
     """
@@ -121,7 +121,8 @@ def _warp(
         knots = bending.standard_normal((7, 7), dtype=np.float32)
         bend = cv2.resize(knots, (w, h), interpolation=cv2.INTER_CUBIC)
         target += bend * np.float32(0.024 * body.chest / grid.step)
-    return u.astype(np.float32), v.astype(np.float32)
+    coarse, fine = cv2.convertMaps(u.astype(np.float32), v.astype(np.float32), cv2.CV_16SC2)
+    return np.asarray(coarse), np.asarray(fine)
 
 
 def _move(scene_map: Floats, warp: tuple[Floats, Floats]) -> Floats:
@@ -130,12 +131,17 @@ def _move(scene_map: Floats, warp: tuple[Floats, Floats]) -> Floats:
     )
 
 
+def _byte(cover: Floats) -> Floats:
+    return np.asarray(cover * 255 + 0.5).astype(np.uint8)
+
+
 def _enlarge(cover: Floats, rows: int, columns: int) -> Floats:
-    return np.asarray(cv2.resize(cover, (columns, rows), interpolation=cv2.INTER_LINEAR) > 0.5)
+    return np.asarray(cv2.resize(cover, (columns, rows), interpolation=cv2.INTER_LINEAR) > 127)
 
 
 def _lungs(body: Body, grid: Grid, view: str) -> list[Floats]:
     """Covers of the right and left lung without, then with, the heart region."""
     if view == "LATERAL":
-        return [np.zeros(grid.shape, np.float32)] * 4
-    return [lung_cover(body, grid, side, heart) for heart in (False, True) for side in (-1, 1)]
+        return [np.zeros(grid.shape, np.uint8)] * 4
+    kinds = ((side, heart) for heart in (False, True) for side in (-1, 1))
+    return [_byte(lung_cover(body, grid, side, heart)) for side, heart in kinds]

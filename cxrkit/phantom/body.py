@@ -193,16 +193,25 @@ def dome(body: Body, x: Floats, side: int) -> Floats:
     return np.asarray(peak + fall + 0.13 * body.chest * medial**1.8, np.float32)
 
 
+def half(grid: Grid, side: int) -> slice:
+    """The grid's columns on one side of the midline: -1 the patient's right, +1 the left."""
+    middle = int(np.searchsorted(grid.x[0], 0.0))
+    return slice(0, middle) if side < 0 else slice(middle, None)
+
+
 def lung_cover(body: Body, grid: Grid, side: int, with_heart: bool) -> Floats:
     """(H, W) float32 in 0-1: how much of each pixel one lung's outline covers."""
-    x = side * grid.x
-    lateral = lung_lateral(body, grid.y, side)
-    medial = lung_medial(body, grid.y, side, with_heart)
-    floor = dome(body, grid.x, side)
-    cover = np.clip((lateral - x) / grid.step + 0.5, 0, 1)
-    cover *= np.clip((x - medial) / grid.step + 0.5, 0, 1)
-    cover *= np.clip((floor - grid.y) / grid.step + 0.5, 0, 1)
-    return np.asarray(cover * (grid.y > 0), np.float32)
+    out = np.zeros(grid.shape, np.float32)
+    part = half(grid, side)
+    x = side * grid.x[:, part]
+    lateral = lung_lateral(body, grid.y, side) / grid.step + np.float32(0.5)
+    medial = lung_medial(body, grid.y, side, with_heart) / grid.step - np.float32(0.5)
+    floor = dome(body, grid.x[:, part], side)
+    x = x / grid.step
+    cover = np.minimum(lateral - x, x - medial)
+    cover = np.minimum(cover, (floor - grid.y) / grid.step + np.float32(0.5))
+    out[:, part] = np.clip(cover, 0, 1) * (grid.y > 0)
+    return out
 
 
 def bow(body: Body, y: Floats) -> Floats:

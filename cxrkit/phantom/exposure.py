@@ -40,13 +40,13 @@ def draw_film(portable: bool, rng: np.random.Generator) -> Film:
     left = bool(rng.random() < 0.55)
     return Film(
         scatter=float(rng.uniform(0.30, 0.42) + (0.12 if portable else 0)),
-        dose=float(np.exp(rng.normal(np.log(2.2), 0.35))),
+        dose=float(np.exp(rng.normal(np.log(20), 0.35))),
         latitude=float(rng.uniform(0.15, 0.5)),
         gamma=float(rng.uniform(0.9, 1.25)),
         brightness=float(rng.normal(0, 8)),
         sharpen=float(rng.uniform(0.2, 0.7)),
         margins=(float(margins[0]), float(margins[1]), float(margins[2]), float(margins[3])),
-        border=int(rng.choice([0, 3, 245], p=[0.6, 0.22, 0.18])),
+        border=int(rng.choice([0, 2, 245], p=[0.15, 0.67, 0.18])),
         angle=float(rng.normal(0, 0.5)),
         marker="L" if left else "R",
         marker_at=(
@@ -57,9 +57,15 @@ def draw_film(portable: bool, rng: np.random.Generator) -> Film:
     )
 
 
-def signal(water: Floats, bone: Floats, metal: Floats, step: float, film: Film) -> Floats:
-    """Detector signal, 1 without an object; maps are mm along the beam, `step` is mm per pixel."""
-    primary = np.exp(-(WATER * water + BONE * bone + METAL * metal))
+def absorbed(water: Floats, bone: Floats, metal: Floats) -> Floats:
+    """Optical depth of the object from maps of mm along the beam (Beer-Lambert's exponent)."""
+    depth = cv2.addWeighted(water, WATER, bone, BONE, 0)
+    return np.asarray(cv2.scaleAdd(metal, METAL, depth))
+
+
+def signal(depth: Floats, step: float, film: Film) -> Floats:
+    """Detector signal, 1 without an object, from the optical depth; `step` is mm per pixel."""
+    primary = cv2.exp(-depth)
     small = cv2.resize(primary, None, fx=0.125, fy=0.125, interpolation=cv2.INTER_AREA)
     sigma = 28.0 / (8 * step)
     wide = cv2.GaussianBlur(small, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
@@ -128,13 +134,13 @@ def develop(
 
 def _noise_level(quanta: Floats, film: Film, step: float) -> Floats:
     per_pixel = film.dose * 1000 * (step / 0.14) ** 2
-    return np.asarray(np.sqrt(1 / (per_pixel * np.maximum(quanta, 2e-3)) + 6e-5), np.float32)
+    return np.asarray(np.sqrt(1 / (per_pixel * np.maximum(quanta, 2e-3)) + 1.5e-5), np.float32)
 
 
 # Level to grey, 0 at the lungs' median and 1 in the mediastinum. Medians of real lungs and
 # mediastina lie near 125 and 226.
 CURVE = (
-    (-1.4, 2), (-1.0, 4), (-0.7, 14), (-0.45, 42), (-0.2, 88), (0.0, 122), (0.25, 158),
+    (-1.4, 2), (-0.95, 2), (-0.7, 13), (-0.45, 42), (-0.2, 88), (0.0, 122), (0.25, 158),
     (0.5, 187), (0.75, 208), (1.0, 223), (1.3, 235), (1.7, 244), (2.5, 252), (4.0, 255),
 )  # fmt: skip
 

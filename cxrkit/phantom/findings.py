@@ -235,7 +235,7 @@ def _lateral_effusion(scene: Scene, subject: Subject, rng: np.random.Generator) 
     level = body.height * (1.15 - 0.45 * subject.extent)
     surface = level - 0.15 * body.height * np.clip(grid.x / body.inner_depth, 0, 1) ** 3
     fluid = 0.5 * scene.lung * np.clip((grid.y - surface) / (0.1 * body.height), 0, 1)
-    fluid = np.asarray(fluid * (grid.x > -0.5 * body.inner_depth), np.float32)
+    fluid = np.asarray(fluid * np.clip(0.6 + grid.x / body.inner_depth, 0, 1), np.float32)
     scene.water[...] += fluid
     return _where(fluid, 2.0)
 

@@ -123,15 +123,17 @@ def _muscles(body: Body, grid: Grid) -> Floats:
 
 
 def _breasts(body: Body, grid: Grid) -> Floats:
+    """Both breasts: a sharp lower fold, and a slow rise from above and from the midline."""
     w, h = body.chest, body.height
     out = np.zeros(grid.shape, np.float32)
+    radius = (0.36 + 0.0024 * body.breast) * w
+    middle = (0.80 + 0.002 * body.breast) * h
+    v = (grid.y - middle) / (radius * np.where(grid.y < middle, 1.7, 0.86))
     for s in (-1, 1):
-        radius = (0.34 + 0.0022 * body.breast) * w
         u = (s * grid.x - (0.60 + 0.0022 * body.breast) * w) / radius
-        v = (grid.y - (0.80 + 0.002 * body.breast) * h) / (
-            radius * np.where(grid.y < 0.8 * h, 1.7, 0.86)
-        )
-        out += body.breast * np.clip(1 - u * u - v * v, 0, 1).astype(np.float32) ** 0.5
+        inward = np.clip(-u, 0, 1)
+        round_off = np.clip(1 - u * u - v * v, 0, 1) ** np.where(v < 0, 0.9, 0.5)
+        out += body.breast * round_off * (1 - inward**1.5)
     return out
 
 
@@ -166,20 +168,22 @@ def lung_air(body: Body, grid: Grid) -> Floats:
     """Front-to-back thickness of lung, mm: round the heart, above and behind the diaphragm."""
     room = cavity(body, grid)
     middle = mediastinum(body, grid)
+    h, w = body.height, body.chest
     total = np.zeros(grid.shape, np.float32)
-    ramp = curve(grid.y, [(0.4 * body.height, 0.08), (0.7 * body.height, 0.24)], 0.08 * body.height)
+    ramp = w * curve(grid.y, [(0.4 * h, 0.08), (0.7 * h, 0.24)], 0.08 * h)
+    apical = np.sqrt(np.clip(grid.y / (0.16 * h), 0, 1))
     for side in (-1, 1):
-        x = side * grid.x
+        part = shape.half(grid, side)
+        x = side * grid.x[:, part]
         lateral = shape.lung_lateral(body, grid.y, side)
         medial = shape.lung_medial(body, grid.y, side, with_heart=True)
-        inner = np.clip((x - medial) / (ramp * body.chest) + 0.15, 0, 1)
-        apical = np.sqrt(np.clip(grid.y / (0.16 * body.height), 0, 1))
-        span = np.clip((lateral - x) / (0.035 * body.chest) + 0.1, 0, 1)
-        lung = np.clip(room - middle, 0.08 * room, None) * inner * span * apical
-        below = np.clip((grid.y - shape.dome(body, grid.x, side)) / body.height, 0, None)
+        inner = np.clip((x - medial) / ramp + 0.15, 0, 1)
+        span = np.clip((lateral - x) / (0.035 * w) + 0.1, 0, 1)
+        space = room[:, part]
+        lung = np.maximum(space - middle[:, part], 0.08 * space) * inner * span * apical
+        below = np.clip((grid.y - shape.dome(body, grid.x[:, part], side)) / h, 0, None)
         lung *= np.clip(1 - 1.12 * np.sqrt(below / 0.28), 0, 1) * np.where(below > 0, 0.62, 1)
-        lung *= (x > 0) & (grid.y > 0)
-        total += lung
+        total[:, part] = lung
     return cv2.GaussianBlur(total, (0, 0), max(0.5 / grid.step, 0.5))
 
 
@@ -194,12 +198,16 @@ def airway(body: Body, grid: Grid) -> Floats:
         (carina, np.array([0.27 * w, 0.49 * h]), 0.042 * w),
     ]
     out = np.zeros(grid.shape, np.float32)
+    near = np.flatnonzero(np.abs(grid.x[0]) < 0.4 * w)
+    part = slice(int(near[0]), int(near[-1]) + 1)
+    x = grid.x[:, part]
     for a, b, radius in tubes:
-        along = (b - a) / np.hypot(*(b - a))
-        dx, dy = grid.x - np.float32(a[0]), grid.y - np.float32(a[1])
-        t = np.clip(dx * np.float32(along[0]) + dy * np.float32(along[1]), 0, np.hypot(*(b - a)))
-        far = np.hypot(dx - t * np.float32(along[0]), dy - t * np.float32(along[1]))
-        out = np.maximum(out, 2 * radius * ellipse(far / radius))
+        length = float(np.hypot(*(b - a)))
+        along = ((b - a) / length).tolist()
+        dx, dy = x - np.float32(a[0]), grid.y - np.float32(a[1])
+        t = np.clip(dx * along[0] + dy * along[1], 0, length)
+        far = cv2.magnitude(dx - t * along[0], dy - t * along[1])
+        out[:, part] = np.maximum(out[:, part], 2 * radius * ellipse(far / radius))
     return cv2.GaussianBlur(out, (0, 0), 0.9 / grid.step)
 
 

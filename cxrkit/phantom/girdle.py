@@ -36,7 +36,7 @@ def _clavicle(body: Body, side: int, step: float, rng: np.random.Generator) -> C
         ]
     )
     t = np.abs(np.linspace(-1, 1, len(path)))
-    thick = 0.043 * w * (1.0 + 0.55 * t**3)
+    thick = 0.043 * w * (1.0 + 0.55 * t**3) * np.sqrt(np.clip((1.01 - t) / 0.1, 0.03, 1))
     return tube(path, thick, 0.9 * thick, UP, step, 1.5 * w / 140, 0.3)
 
 
@@ -92,4 +92,4 @@ def _humerus(body: Body, side: int, step: float) -> Cloud:
     half = np.where(t < 0.045, half * np.sqrt(cap), half)
     start = head - 0.08 * (elbow - head) - np.array([side * 0.02 * w, 0, 0])
     path = start + (elbow - start) * t[:, None]
-    return tube(path, half, half, FRONT, 1.3 * step, 1.6 * w / 140, 0.11)
+    return tube(path, half, half, FRONT, step, 1.6 * w / 140, 0.11)

@@ -51,7 +51,7 @@ def project(u: Floats, v: Floats, mass: Floats, grid: Grid, blur: float) -> Floa
     flat = row.astype(np.int32) * wide + column.astype(np.int32)
     total = np.bincount(flat, mass, (rows + 2 * margin) * wide).reshape(-1, wide)
     area = (total[margin:-margin, margin:-margin] / grid.step**2).astype(np.float32)
-    return np.asarray(cv2.GaussianBlur(area, (0, 0), max(blur / grid.step, 0.75)))
+    return np.asarray(cv2.GaussianBlur(area, (0, 0), max(blur / grid.step, 0.85)))
 
 
 def tube(

@@ -29,7 +29,7 @@ def _roots(body: Body, side: int) -> list[Root]:
     w, h = body.chest, body.height
     x = 0.23 * w if side < 0 else 0.26 * w
     y = (0.50 if side < 0 else 0.455) * h
-    r = 0.058 * w
+    r = 0.047 * w
     aim = [
         ((x, y), (0.35, 1.0, -0.15), 1.0),  # descending artery
         ((x, y - 0.05 * h), (0.55, -0.9, 0.1), 0.58),  # upper lobe
@@ -98,7 +98,7 @@ def _fill(a: Floats, b: Floats, r: Floats, step: float) -> Cloud:
     along = b - a
     length = np.linalg.norm(along, axis=1)
     # About one point per pixel in a vessel as thin as a pixel, and more where discs overlap.
-    count = np.ceil((length / step) * (0.55 + 0.55 * (r / step) ** 2)).astype(np.int32)
+    count = np.ceil((length / step) * (0.55 + 0.8 * (r / step) ** 2)).astype(np.int32)
     which = np.repeat(np.arange(len(r)), count)
     seat = np.arange(len(which)) - np.repeat(np.cumsum(count) - count, count)
     t = ((seat + 0.5) / count[which]).astype(np.float32)
