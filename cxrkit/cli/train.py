@@ -20,14 +20,14 @@ def segmentation(
     masks: Path | None = typer.Option(None, help="Masks (255 lung, 127 ignore) by file stem."),
     masks_convention: str = typer.Option("included", help="The convention of --masks."),
     repeat: list[str] = typer.Option([], help="ARCHIVE=N: draw its images N times an epoch."),
-    epochs: int = typer.Option(48, min=1),
-    batch: int = typer.Option(8, min=1),
+    epochs: int = typer.Option(50, min=1, help="Passes over the training images."),
+    batch: int = typer.Option(8, min=1, help="Images per step of the optimiser."),
     learning_rate: float = typer.Option(2e-3, help="Peak of the one-cycle schedule."),
     width: int = typer.Option(16, min=1, help="SA-UNet's start width."),
-    keep: float = typer.Option(0.9, min=0.5, max=1, help="DropBlock's share of kept pixels."),
+    keep: float = typer.Option(1.0, min=0.5, max=1, help="DropBlock's share of kept pixels."),
     validate: float = typer.Option(0.05, min=0, max=0.5, help="Share of images to validate on."),
     test: float = typer.Option(0.15, min=0, max=0.5, help="Share of images to test on."),
-    seed: int = typer.Option(0, min=0),
+    seed: int = typer.Option(0, min=0, help="Of split, order, weights and augmentation."),
     as_json: bool = typer.Option(False, "--json", help="Print the scores as JSON only."),
 ) -> None:
     """Train SA-UNet on lung masks, patients split first, and write a weights folder to OUT.
@@ -70,11 +70,12 @@ def _silent(row: Mapping[str, float]) -> None:
 
 def _lines(epochs: int) -> Callable[[Mapping[str, float]], None]:
     """A line per epoch: an epoch takes the better part of a minute, so a bar adds nothing."""
-    started, first = time.monotonic(), 0.0
+    started, first = time.monotonic(), -1.0
 
     def line(row: Mapping[str, float]) -> None:
         nonlocal first
-        first = first or row["epoch"] - 1
+        if first < 0:
+            first = row["epoch"] - 1
         pace = (time.monotonic() - started) / (row["epoch"] - first)
         left = pace * (epochs - row["epoch"])
         dice = "  ".join(f"{k} {v:.4f}" for k, v in row.items() if k.startswith("dice_"))

@@ -1,0 +1,115 @@
+"""Every command explains itself with an example that runs, and fails in one line."""
+
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import polars as pl
+import pytest
+import typer
+
+from cxrkit.cli import app
+from cxrkit.phantom.anatomy import render
+from cxrkit.phantom.subject import Subject
+
+# What makes an example short without making it another command.
+SHORTER = {
+    "cxr demo": "--studies 4 --size 256",
+    "cxr phantom": "--studies 2 --size 256",
+    "cxr train segmentation": "--epochs 1 --width 2",
+}
+
+
+def commands(group: Any, name: str) -> dict[str, Any]:
+    """Every command by its full name, `cxr train segmentation` and the like."""
+    found: dict[str, Any] = {}
+    for key, command in group.commands.items():
+        if hasattr(command, "commands"):
+            found |= commands(command, f"{name} {key}")
+        else:
+            found[f"{name} {key}"] = command
+    return found
+
+
+COMMANDS = commands(typer.main.get_command(app), "cxr")
+
+
+def example(command: Any) -> str:
+    """The line after "Example:" in the help."""
+    lines = [line.strip() for line in (command.help or "").splitlines()]
+    return next(line.removeprefix("Example: ") for line in lines if line.startswith("Example: "))
+
+
+def cxr(arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [Path(sys.executable).with_name("cxr"), *arguments],
+        cwd=folder, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def workplace(archives: Path, tmp_path: Path) -> Path:
+    """An own folder with the archives that the examples name."""
+    for archive in archives.iterdir():
+        (tmp_path / archive.name).symlink_to(archive)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def archives(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Phantoms in the layouts of two archives."""
+    root = tmp_path_factory.mktemp("archives")
+    for folder in ("SZ-CXR/images", "SZ-CXR/masks", "V7/images", "V7/masks"):
+        (root / folder).mkdir(parents=True)
+    rows = []
+    for number in range(1, 9):
+        found = render(Subject(seed=number), 256, 224, np.random.default_rng(number))
+        without = (found.right_lung | found.left_lung).astype(np.uint8) * 255
+        whole = (found.right_lung_with_heart | found.left_lung_with_heart).astype(np.uint8) * 255
+        stem = f"CHNCXR_{number:04}_{number % 2}"
+        cv2.imwrite(str(root / f"SZ-CXR/images/{stem}.png"), found.radiograph)
+        cv2.imwrite(str(root / f"SZ-CXR/masks/{stem}_mask.png"), without)
+        cv2.imwrite(str(root / f"V7/images/{number}.png"), found.radiograph)
+        cv2.imwrite(str(root / f"V7/masks/{number}.png"), whole)
+        rows.append({"v7_image_id": str(number), "original_filename": f"{number}.png",
+                     "source": "phantom", "patient_id": str(number), "view": "PA",
+                     "finding": "", "image_license": "CC0"})  # fmt: skip
+    pl.DataFrame(rows).write_csv(root / "V7/pairs.csv")
+    return root
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_example_in_the_help_runs(name: str, workplace: Path) -> None:
+    line = example(COMMANDS[name])
+    assert line.startswith(name)
+    done = cxr(shlex.split(f"{line} {SHORTER.get(name, '')}")[1:], workplace)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_is_explained(name: str) -> None:
+    unexplained = [
+        parameter.name
+        for parameter in COMMANDS[name].params
+        if parameter.name != "help" and not getattr(parameter, "help", None)
+    ]
+    assert unexplained == []
+
+
+def test_a_refusal_is_one_line_with_code_and_remedy(workplace: Path) -> None:
+    done = cxr(["build", "shenzhen", "nowhere", "out"], workplace)
+    assert done.returncode == 4
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("E101 missing-archive: ")
+    assert "Remedy: " in done.stderr
+    assert not (workplace / "out").exists()
+
+
+def test_an_unknown_option_is_a_usage_error(workplace: Path) -> None:
+    assert cxr(["build", "--no-such-option"], workplace).returncode == 2
