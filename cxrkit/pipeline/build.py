@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import cxrkit
 from cxrkit import archives, segmentation
 from cxrkit.archives import Archive
 from cxrkit.errors import InputRefused, IntegrityFailure, ResourceExhausted
@@ -22,6 +21,7 @@ from cxrkit.pipeline import (
     journal,
     lock,
     plan,
+    provenance,
     quarantine,
     seal,
     space,
@@ -100,16 +100,16 @@ def build(
     _require_ours(out)
     survey = plan.survey(adapter, root)
     most = quarantine.limit(options.max_quarantine, survey.selected)
-    if (run := seal.run_of(out)) is not None:
-        return _already_built(out, run, _choices(archive, options, survey))
-    amount = space.needed(survey.selected, survey.folders, survey.reports, out)
-    say(f"{survey.selected} of {survey.records} images; about {amount / 1e6:,.0f} MB in {out}")
-    space.require_writable(out)
     setting = Setting(
         archive, root, out, options.convention, options.engine, segmentation.Recipe(),
         survey.reports,
     )  # fmt: skip
     job = _Job(adapter, setting, options, survey, most, say, update)
+    if (run := seal.run_of(out)) is not None:
+        return _already_built(job, run)
+    amount = space.needed(survey.selected, survey.folders, survey.reports, out)
+    say(f"{survey.selected} of {survey.records} images; about {amount / 1e6:,.0f} MB in {out}")
+    space.require_writable(out)
     with lock.held(out / "runs" / "lock") as left, interrupt.watched() as stopped:
         if left:
             say(f"taking over from a run that died: {left}")
@@ -129,11 +129,11 @@ def _built(job: _Job, stopped: Callable[[], int]) -> Summary:
     durable.make_folder(out / "runs" / "tmp")
     durable.make_folder(out / "runs" / "blocks")
     before = journal.read(out)
-    choices = _choices(job.setting.archive, job.options, survey)
+    header = provenance.choices(job.setting, survey, job.options.seed)
     if before is not None:  # refused before the workers load anything, where that can be told
-        journal.require_same(out, {name: before.header.get(name) for name in choices}, choices)
+        journal.require_same(out, {name: before.header.get(name) for name in header}, header)
     with workers.started(job.setting, _crew_size(job)) as crew:
-        header = choices | _tools(crew, job.setting)
+        header |= provenance.tools(crew[0].facts, job.setting)
         if before is None:
             before = journal.create(out, header)
         journal.require_same(out, before.header, header)
@@ -222,78 +222,22 @@ def _finished(job: _Job, header: Mapping[str, Any], commits: Mapping[int, Commit
     counts = assemble.write_tables(out, lines)
     summary = _summary("built", job, counts, 0)
     _require_conserved(summary, out)
-    seal.write(out, _run(job, header, summary, counts), lines)
+    totals = {name: asdict(summary)[name] for name in ("inputs", "built", "quarantined", "skipped")}
+    splits = _with("split", counts)
+    run = provenance.run(header, job.archive.CARD, job.survey, totals, splits)
+    seal.write(out, run, lines)
     durable.remove(out / "runs" / "blocks")
     return summary
 
 
-def _run(
-    job: _Job, header: Mapping[str, Any], summary: Summary, counts: Counter[str]
-) -> dict[str, Any]:
-    """run.json: what decided the bytes of the dataset, and what became of every input."""
-    return {
-        "tool": {"name": "cxrkit", "version": cxrkit.__version__},
-        "archive": {
-            "name": job.setting.archive,
-            "title": job.archive.CARD.title,
-            "licence": job.archive.CARD.licence,
-            "list_sha256": job.survey.digest,
-            "reports": job.survey.reports,
-        },
-        "options": {"mask_convention": job.options.convention, "seed": job.options.seed},
-        "segmentation": {
-            "engine": header["engine"],
-            "weights_sha256": header["weights"],
-            "size": segmentation.SIZE,
-            "recipe": asdict(job.setting.recipe),
-        },
-        "libraries": header["libraries"],
-        "counts": {
-            "inputs": summary.inputs,
-            "built": summary.built,
-            "quarantined": dict(summary.quarantined),
-            "skipped": dict(summary.skipped),
-        },
-        "splits": _with("split", counts),
-    }
-
-
-def _choices(archive: str, options: Options, survey: Plan) -> dict[str, Any]:
-    """What must not change between two runs on one output, as far as no worker is asked."""
-    return {
-        "archive": archive,
-        "--mask-convention": options.convention,
-        "--seed": options.seed,
-        "images listed": survey.records,
-        "SHA-256 of the list": survey.digest,
-    } | ({} if options.engine == "auto" else {"engine": options.engine})
-
-
-def _tools(crew: list[Worker], setting: Setting) -> dict[str, Any]:
-    """What else decides the bytes: the versions, the network and the recipe."""
-    facts = crew[0].facts
-    return {
-        "cxrkit": cxrkit.__version__,
-        "engine": facts["engine"],
-        "weights": facts["weights"],
-        "recipe": asdict(setting.recipe),
-        "libraries": seal.versions(facts["engine"]),
-    }
-
-
-def _already_built(out: Path, run: Mapping[str, Any], choices: Mapping[str, Any]) -> Summary:
+def _already_built(job: _Job, run: Mapping[str, Any]) -> Summary:
     """The summary of a dataset that is whole, after a look at whether all its files are there."""
-    then = {
-        "archive": run["archive"]["name"],
-        "--mask-convention": run["options"]["mask_convention"],
-        "--seed": run["options"]["seed"],
-        "images listed": run["counts"]["inputs"],
-        "SHA-256 of the list": run["archive"]["list_sha256"],
-        "engine": run["segmentation"]["engine"],
-    }
-    journal.require_same(out, {name: then[name] for name in choices}, choices)
+    out = job.setting.out
+    chosen = provenance.choices(job.setting, job.survey, job.options.seed)
+    then = provenance.choices_of(run)
+    journal.require_same(out, {name: then[name] for name in chosen}, chosen)
     seal.require_files(out)
-    durable.remove(out / "runs" / "blocks")
+    durable.remove(out / "runs" / "blocks")  # a kill behind the seal may have left them
     counts = run["counts"]
     code = 3 if counts["quarantined"] else 0
     return Summary(

@@ -1,7 +1,6 @@
 """What makes a dataset whole: run.json, then SHA256SUMS.txt, written last of all."""
 
 import hashlib
-import importlib.metadata
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -12,14 +11,6 @@ from cxrkit.pipeline import assemble, durable
 
 SUMS = "SHA256SUMS.txt"
 RUN = "run.json"
-_LIBRARIES = ("numpy", "opencv-python-headless", "pydicom", "polars")
-_CODECS = ("python-gdcm", "pylibjpeg", "pylibjpeg-openjpeg", "pylibjpeg-rle")  # of the dicom extra
-
-
-def versions(engine: str) -> dict[str, str]:
-    """The installed versions of the libraries that decide the bytes of a dataset."""
-    codecs = [name for name in _CODECS if _is_installed(name)]
-    return {name: importlib.metadata.version(name) for name in (*_LIBRARIES, engine, *codecs)}
 
 
 def write(
@@ -45,7 +36,7 @@ def write(
 
 
 def run_of(out: Path) -> dict[str, Any] | None:
-    """run.json of a dataset that is whole; None where it is not.
+    """run.json of a dataset of ours that is whole; None where there is none.
 
     Raises:
         IntegrityFailure: E501, run.json is gone or damaged although the dataset was whole.
@@ -53,8 +44,9 @@ def run_of(out: Path) -> dict[str, Any] | None:
     if not (out / SUMS).is_file():
         return None
     try:
-        return dict(json.loads((out / RUN).read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
+        run = json.loads((out / RUN).read_text(encoding="utf-8"))
+        return run if run["tool"]["name"] == "cxrkit" else None
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise _damaged(out, [RUN]) from error
 
 
@@ -84,14 +76,6 @@ def _damaged(out: Path, missing: list[str]) -> IntegrityFailure:
         f"every file that {SUMS} names",
         f"remove {SUMS} and run the same command again: all is made anew",
     )
-
-
-def _is_installed(name: str) -> bool:
-    try:
-        importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    return True
 
 
 def _digest(path: Path) -> str:

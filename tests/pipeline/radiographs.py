@@ -3,6 +3,7 @@
 import hashlib
 import io
 import multiprocessing
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,7 +16,7 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
 from cxrkit import segmentation
-from cxrkit.pipeline import workers
+from cxrkit.pipeline import durable, workers
 from cxrkit.pipeline.build import Options, Summary, build
 
 
@@ -61,6 +62,9 @@ def use_stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
     cv2.setNumThreads(1)  # a fork does not take OpenCV's threads along, and would wait for them
     monkeypatch.setattr(segmentation, "load", load)
     monkeypatch.setattr(workers, "START", multiprocessing.get_context("fork"))
+    # No test here cuts the power, and waiting for the disk is most of a small build's time.
+    monkeypatch.setattr(durable, "_SYNCFS", lambda descriptor: 0)
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
 def run(root: Path, out: Path, archive: str = "folder", **options: object) -> Summary:

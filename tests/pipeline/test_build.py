@@ -12,6 +12,7 @@ import pytest
 import radiographs
 from radiographs import encoded, picture, run, tree
 
+import cxrkit
 from cxrkit import archives, segmentation
 from cxrkit.errors import (
     CxrkitError,
@@ -158,7 +159,7 @@ def test_an_archive_that_grew_is_refused(root, out, finished):
 def test_another_version_goes_not_on_with_a_half_built_dataset(root, out, monkeypatch):
     run(root, out)
     (out / seal.SUMS).unlink()
-    monkeypatch.setattr(build.cxrkit, "__version__", "9.9")
+    monkeypatch.setattr(cxrkit, "__version__", "9.9")
     assert "cxrkit 0.1.0 then, 9.9 now" in refused(InputRefused, "E104", root, out)
 
 

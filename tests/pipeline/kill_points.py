@@ -1,0 +1,154 @@
+"""Builds that are killed at a chosen durable operation, then resumed; run as a script.
+
+    kill_points.py ROOT FOLDER STORE WORKERS POINT...
+
+Every write, sync, rename, new folder and removal of `cxrkit.pipeline.durable` is counted, in the
+parent and its workers together. At the chosen one the whole process group gets SIGKILL: before the
+operation or, for a write, after half of it. POINT is `any:17` (the 17th operation) or `append:2`
+(the 2nd line of the journal); `any:17,any:90` kills the resumed run too. `count` prints how many
+there are. STORE is `sound`, or one of two that are broken on purpose.
+
+Prints one JSON object per point. This is its own process because each build is a fork of it, with
+everything imported; the network is a cheap stand-in.
+"""
+
+import functools
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import radiographs
+
+from cxrkit.errors import CxrkitError
+from cxrkit.pipeline import durable, journal
+
+COUNTED = ("mkdir", "open", "write", "fsync", "ftruncate", "replace", "unlink", "rmdir")
+FORK = multiprocessing.get_context("fork")
+
+
+class Counting:
+    """The os module with the calls of COUNTED counted."""
+
+    def __init__(self, count: Callable[[str, Callable[[], object]], object]) -> None:
+        self.count = count
+
+    def __getattr__(self, name: str) -> object:
+        function = getattr(os, name)
+        return functools.partial(self.counted, name, function) if name in COUNTED else function
+
+    def counted(self, name: str, function: Callable, *arguments: object) -> object:
+        def half() -> object:
+            if name == "write":
+                descriptor, data = arguments
+                return os.write(descriptor, data[: len(data) // 2])
+            return None
+
+        self.count(name, half)
+        return function(*arguments)
+
+
+def arm(kind: str, number: int, counter, killed: bool) -> None:
+    """Count from here on, and kill this process group at that number of that kind."""
+    appending = False
+
+    def count(name: str, half: Callable[[], object]) -> None:
+        if kind == "append" and not (appending and name == "write"):
+            return
+        with counter.get_lock():
+            counter.value += 1
+            if killed and counter.value == number:
+                half()
+                os.killpg(0, signal.SIGKILL)
+
+    append, syncfs = durable.append, durable._SYNCFS
+
+    def marked(*arguments: object) -> None:
+        nonlocal appending
+        appending = True
+        append(*arguments)
+        appending = False
+
+    def counted_syncfs(descriptor: int) -> int:
+        count("syncfs", lambda: None)
+        return syncfs(descriptor)
+
+    durable.append = marked
+    durable.os = Counting(count)
+    if syncfs is not None:
+        durable._SYNCFS = counted_syncfs
+
+
+def skip_if_exists() -> None:
+    """A store that writes in place and takes a file that is there for a good one."""
+
+    def publish(root: Path, moves: list[tuple[Path, Path]]) -> None:
+        for source, target in moves:
+            if not target.exists():
+                durable.make_folder(target.parent)
+                durable.write(target, source.read_bytes())
+
+    durable.publish = publish
+
+
+def keep_torn_tail() -> None:
+    """A journal whose next line starts right behind a torn one."""
+    journal.cut_tail = lambda out, found: None
+
+
+STORES = {"sound": lambda: None, "skip-if-exists": skip_if_exists, "torn-tail": keep_torn_tail}
+
+
+def forked(
+    root: Path, out: Path, store: str, workers: int, kind: str = "any", number: int = 0
+) -> tuple[int, int]:
+    """Exit status and operations of one build in a fork; -9 where it was killed at `number`."""
+    counter = FORK.Value("q", 0)  # a new one each time: whoever is killed keeps its lock
+    process = os.fork()
+    if process:
+        return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), counter.get_obj().value
+    os.setsid()
+    arm(kind, number, counter, number > 0)
+    STORES[store]()
+    try:
+        os._exit(radiographs.run(root, out, workers=workers).exit_code)
+    except CxrkitError as error:
+        print(error, file=sys.stderr)
+        os._exit(error.exit_code)
+    finally:
+        os._exit(70)
+
+
+def main(root: Path, folder: Path, store: str, workers: int, points: list[str]) -> None:
+    whole = folder / "whole"
+    if not whole.exists():
+        status, operations = forked(root, whole, "sound", workers)
+        assert status in (0, 3), status
+        print(json.dumps({"operations": operations}), flush=True)
+    expected = radiographs.tree(whole)
+    for point in points:
+        out = folder / "out"
+        shutil.rmtree(out, ignore_errors=True)
+        statuses, whole_files = [], True
+        for word in point.split(","):
+            kind, number = word.split(":")
+            statuses.append(forked(root, out, store, workers, kind, int(number))[0])
+            seen = radiographs.tree(out) if out.exists() else {}
+            whole_files &= all(expected.get(name) == sha256 for name, sha256 in seen.items())
+        last, _ = forked(root, out, store, workers)
+        left = sorted(p.name for p in (out / "runs").iterdir())
+        result = {
+            "point": point, "killed": statuses, "whole_files": whole_files, "resumed": last,
+            "equal": radiographs.tree(out) == expected, "left": left,
+        }  # fmt: skip
+        print(json.dumps(result), flush=True)
+
+
+if __name__ == "__main__":
+    radiographs.use_stand_ins(pytest.MonkeyPatch())
+    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]), sys.argv[5:])
