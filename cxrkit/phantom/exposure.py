@@ -86,7 +86,7 @@ def density(quanta: Floats, film: Film) -> Floats:
         small, (0, 0), max(0.07 * small.shape[1], 1), borderType=cv2.BORDER_REPLICATE
     )
     slow = cv2.resize(slow, (columns, rows), interpolation=cv2.INTER_LINEAR)
-    inside = np.clip(dense, 0, 1)
+    inside = np.clip(dense, 0, 1) ** 2
     fine = dense - cv2.GaussianBlur(dense, (0, 0), 0.006 * columns)
     return np.asarray(
         dense + inside * (film.sharpen * fine - film.latitude * (slow - 2.0)), np.float32

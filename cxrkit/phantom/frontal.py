@@ -106,11 +106,11 @@ def _arm(body: Body, grid: Grid, side: int) -> Floats:
     dx, dy = grid.x - np.float32(head[0]), grid.y - np.float32(head[1])
     t = dx * np.float32(along[0]) + dy * np.float32(along[1])
     off = dx * np.float32(along[1]) - dy * np.float32(along[0])
-    radius = (0.33 * body.chest + 0.35 * (body.wall - 20)) * np.interp(
+    radius = (0.37 * body.chest + 0.35 * (body.wall - 20)) * np.interp(
         t / length, [-0.2, 0.3, 1], [1, 0.92, 0.8]
     )
     cap = np.clip(1 + t / (0.9 * radius), 0, 1)
-    return np.asarray(1.7 * radius * ellipse(off / radius) * np.sqrt(cap), np.float32)
+    return np.asarray(2.0 * radius * ellipse(off / radius) * np.sqrt(cap), np.float32)
 
 
 def _muscles(body: Body, grid: Grid) -> Floats:

@@ -76,9 +76,9 @@ def tube(
     """
     pieces = np.linalg.norm(np.diff(path, axis=0), axis=1)
     length = np.concatenate([[0], np.cumsum(pieces)])
-    count = max(int(length[-1] / step), 2)
+    count = max(int(length[-1] / (0.8 * step)), 2)
     order: Floats = np.arange(count, dtype=np.float64)
-    at = (order + (order * 0.7549) % 1) / count * length[-1]
+    at = (order + 0.5 * ((order * 0.7549) % 1)) / count * length[-1]
     centre = np.stack([np.interp(at, length, path[:, k]) for k in range(3)], 1)
     high = np.interp(at, length, np.broadcast_to(height, length.shape)).astype(np.float32)
     wide = np.interp(at, length, np.broadcast_to(width, length.shape)).astype(np.float32)
