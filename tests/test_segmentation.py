@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -172,3 +174,25 @@ def test_shipped_scores_come_out_again(real_data: Path) -> None:
         pixels = squash(cv2.imread(str(image), cv2.IMREAD_GRAYSCALE))
         scores.append(dice(segment(pixels, segmenter, Recipe()).mask, drawn))
     assert np.mean(scores) > 0.95
+
+
+@pytest.mark.parametrize("engine", segmentation.ENGINES)
+def test_loading_and_running_an_engine_asks_nobody_on_a_network(engine: str) -> None:
+    """An audit hook ends the process at the first look-up or connection, telemetry included."""
+    watched = """
+import os, sys
+def hook(event, arguments):
+    if event in ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto"):
+        os._exit(9)
+sys.addaudithook(hook)
+import numpy as np
+from cxrkit import segmentation
+if "{engine}" == "probe":
+    import socket
+    socket.getaddrinfo("localhost", 80)
+segmentation.load("excluded", "{engine}").infer(np.zeros((224, 224), np.float32))
+"""
+    run = [sys.executable, "-c"]
+    assert subprocess.run([*run, watched.replace("{engine}", engine)], check=False).returncode == 0
+    probe = subprocess.run([*run, watched.replace("{engine}", "probe")], check=False)
+    assert probe.returncode == 9  # the hook does see what it is there to see
