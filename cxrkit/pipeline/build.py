@@ -96,6 +96,7 @@ def build(
         Locked: E801, another run writes `out`.
     """
     adapter, root, out = archives.load(archive), root.resolve(), out.resolve()
+    _require_engine(options.engine)
     _require_apart(root, out)
     _require_ours(out)
     survey = plan.survey(adapter, root)
@@ -237,7 +238,8 @@ def _already_built(job: _Job, run: Mapping[str, Any]) -> Summary:
     then = provenance.choices_of(run)
     journal.require_same(out, {name: then[name] for name in chosen}, chosen)
     seal.require_files(out)
-    durable.remove(out / "runs" / "blocks")  # a kill behind the seal may have left them
+    for left in ("blocks", "tmp"):  # by a kill after the seal
+        durable.remove(out / "runs" / left)
     counts = run["counts"]
     code = 3 if counts["quarantined"] else 0
     return Summary(
@@ -288,6 +290,12 @@ def _is_there(out: Path, index: int, commit: Commit) -> bool:
         return all((out / path).stat().st_size == size for path, _, size in files)
     except (IntegrityFailure, OSError):
         return False
+
+
+def _require_engine(engine: str) -> None:
+    known = ("auto", *segmentation.ENGINES)
+    if engine not in known:
+        raise InputRefused("E107", "--engine", engine, ", ".join(known), "use one of these")
 
 
 def _require_apart(root: Path, out: Path) -> None:
