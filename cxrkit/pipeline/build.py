@@ -203,13 +203,7 @@ def _missing_in_a_row(missing: int, result: Result, root: Path) -> int:
     for outcome in result.outcomes:
         missing = missing + 1 if outcome == "quarantined E202" else 0
         if missing > MISSING_IN_A_ROW:
-            raise ResourceExhausted(
-                "E202",
-                str(root),
-                f"{missing} files in a row are missing",
-                "the archive's files",
-                "is the disk still mounted? then run the same command again: it goes on",
-            )
+            raise plan.gone(root, f"{missing} files in a row are missing")
     return missing
 
 

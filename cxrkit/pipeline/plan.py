@@ -17,7 +17,7 @@ import numpy as np
 
 from cxrkit import terms
 from cxrkit.archives import Archive
-from cxrkit.errors import InputRefused, ItemFault
+from cxrkit.errors import InputRefused, ItemFault, ResourceExhausted
 from cxrkit.pipeline import identifiers
 from cxrkit.records import Record
 from cxrkit.terms import Split
@@ -127,9 +127,10 @@ def blocks(archive: Archive, root: Path, plan: Plan, seed: int) -> Iterator[Bloc
 
     Raises:
         InputRefused: E207, the archive no longer lists what the plan saw.
+        ResourceExhausted: E202, it can no longer be listed at all.
     """
     digest, items, index = hashlib.sha256(), list[Item](), 0
-    for record in archive.records(root):
+    for record in _listed_again(archive, root):
         digest.update(_line(record))
         if rule_against(record.view, archive.CARD.blank_view_is_frontal):
             continue
@@ -141,6 +142,25 @@ def blocks(archive: Archive, root: Path, plan: Plan, seed: int) -> Iterator[Bloc
         raise _changed(root)
     if items:
         yield Block(index, tuple(items))
+
+
+def _listed_again(archive: Archive, root: Path) -> Iterator[Record]:
+    """The records; what refuses them now, after they were listed before, is a disk that is gone."""
+    try:
+        yield from archive.records(root)
+    except InputRefused as refused:
+        raise gone(root, f"the archive can no longer be listed: {refused.observed}") from refused
+
+
+def gone(root: Path, observed: str) -> ResourceExhausted:
+    """The failure of a run whose archive vanished."""
+    return ResourceExhausted(
+        "E202",
+        str(root),
+        observed,
+        "the archive's files",
+        "is the disk still mounted? then run the same command again: it goes on",
+    )
 
 
 def _item(record: Record, plan: Plan, seed: int, root: Path) -> Item:

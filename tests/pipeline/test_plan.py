@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from radiographs import fake_archive
 
-from cxrkit.errors import InputRefused, ItemFault
+from cxrkit.errors import InputRefused, ItemFault, ResourceExhausted
 from cxrkit.pipeline import identifiers, plan
 from cxrkit.records import Record
 
@@ -81,6 +81,19 @@ def test_a_list_that_changes_between_the_two_walks_is_refused():
         with pytest.raises(InputRefused) as refused:
             list(plan.blocks(fake_archive(changed), ROOT, survey, 0))
         assert refused.value.code == "E207"
+
+
+def test_an_archive_that_can_no_longer_be_listed_is_gone():
+    archive = fake_archive(records(5))
+    survey = plan.survey(archive, ROOT)
+
+    def unmounted(root: Path) -> None:
+        raise InputRefused("E101", str(root), "no folder", "a folder", "give one")
+
+    archive.records = unmounted
+    with pytest.raises(ResourceExhausted) as failure:
+        list(plan.blocks(archive, ROOT, survey, 0))
+    assert failure.value.code == "E202" and "still mounted" in failure.value.remedy
 
 
 def test_the_digest_sees_labels_and_extra_columns():
