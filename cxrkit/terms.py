@@ -1,4 +1,4 @@
-"""The field's vocabularies. Labels are always read by name: several orders of these names circulate."""
+"""The vocabularies of the field. Labels are read by name: several orders of them circulate."""
 
 from typing import Literal, get_args
 

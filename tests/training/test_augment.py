@@ -33,7 +33,7 @@ def test_shapes_types_and_ranges() -> None:
         assert image.shape == lung.shape == ignore.shape == (224, 224)
         assert image.dtype == np.uint8
         assert lung.dtype == ignore.dtype == np.float32
-        assert 0 <= lung.min() and lung.max() <= 1
+        assert lung.min() >= 0 and lung.max() <= 1
 
 
 def test_image_and_mask_move_together() -> None:
