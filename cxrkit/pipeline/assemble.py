@@ -4,12 +4,14 @@ CXLSeg's four CSVs have exactly the columns that its published scripts join on: 
 shared by all four, DicomPath by metadata and segmented (where it is the same text), nothing else.
 """
 
+import errno
 import hashlib
 import itertools
 import json
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -158,14 +160,13 @@ def _write_records(scratch: Path, blocks: Iterable[list[Line]]) -> None:
     """records.parquet in row groups of a fixed size: its bytes depend on the rows alone."""
     chunks: list[Path] = []
     iterator = iter(blocks)
-    with durable.writing(scratch):
-        while group := list(itertools.islice(iterator, _CHUNK)):
-            built = [line["row"] for lines in group for line in lines if line["outcome"] == "built"]
-            chunks.append(scratch / f"records-{len(chunks):06d}")
-            pl.DataFrame(built, schema=SCHEMA, orient="row").write_parquet(chunks[-1])
-        if not chunks:
-            pl.DataFrame(schema=SCHEMA).write_parquet(scratch / RECORDS)
-            return
+    while (group := list(itertools.islice(iterator, _CHUNK))) or not chunks:
+        built = [line["row"] for lines in group for line in lines if line["outcome"] == "built"]
+        frame = pl.DataFrame(built, schema=SCHEMA, orient="row")
+        chunks.append(scratch / f"records-{len(chunks):06d}")
+        with _writing(chunks[-1]):
+            frame.write_parquet(chunks[-1])
+    with _writing(scratch / RECORDS):
         pl.scan_parquet(chunks).sink_parquet(
             scratch / RECORDS,
             compression="zstd",
@@ -175,3 +176,14 @@ def _write_records(scratch: Path, blocks: Iterable[list[Line]]) -> None:
         )
     for chunk in chunks:
         durable.remove(chunk)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """As `durable.writing`, for polars, which calls a full disk a file "out of specification"."""
+    with durable.writing(path):
+        try:
+            yield
+        except pl.exceptions.PolarsError as error:
+            free = os.statvfs(path.parent).f_bavail
+            raise OSError(errno.EIO if free else errno.ENOSPC, "polars") from error

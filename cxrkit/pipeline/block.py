@@ -34,6 +34,8 @@ class Setting:
     engine: str
     recipe: Recipe
     reports: bool  # whether an image without a report is skipped
+    precision: str = "int8"
+    weights: Path = segmentation.WEIGHTS
 
 
 @dataclass(frozen=True)

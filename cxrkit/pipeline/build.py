@@ -45,6 +45,8 @@ class Options:
     engine: str = "auto"
     seed: int = 0  # of the split
     workers: int = 1
+    precision: str = "int8"
+    weights: Path = segmentation.WEIGHTS
     max_quarantine: str = ""  # a number or a share such as "2%"; "" is 5 % and at least 50
 
 
@@ -103,7 +105,7 @@ def build(
     most = quarantine.limit(options.max_quarantine, survey.selected)
     setting = Setting(
         archive, root, out, options.convention, options.engine, segmentation.Recipe(),
-        survey.reports,
+        survey.reports, options.precision, options.weights.resolve(),
     )  # fmt: skip
     job = _Job(adapter, setting, options, survey, most, say, update)
     if (run := seal.run_of(out)) is not None:

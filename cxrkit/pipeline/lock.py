@@ -33,9 +33,13 @@ def held(path: Path) -> Iterator[str]:
         except OSError as error:
             raise _locked(path, _text(descriptor)) from error
         left = _text(descriptor)
-        _say(descriptor, _self())
-        yield left
-        _say(descriptor, "")
+        with durable.writing(path):
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, json.dumps({"holder": _self()}).encode(), 0)
+        try:
+            yield left
+        finally:
+            os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
 
@@ -51,11 +55,6 @@ def _boot() -> str:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
         return "unknown"
-
-
-def _say(descriptor: int, text: str) -> None:
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, json.dumps({"holder": text}).encode(), 0)
 
 
 def _text(descriptor: int) -> str:

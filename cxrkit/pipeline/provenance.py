@@ -23,6 +23,7 @@ def choices(setting: Setting, survey: Plan, seed: int) -> dict[str, Any]:
         "--seed": seed,
         "images listed": survey.records,
         "SHA-256 of the list": survey.digest,
+        "weights": segmentation.weights_sha256(setting.weights, setting.precision),
     }
     return chosen if setting.engine == "auto" else chosen | {"engine": setting.engine}
 
@@ -33,7 +34,6 @@ def tools(facts: Mapping[str, str], setting: Setting) -> dict[str, Any]:
     return {
         "cxrkit": cxrkit.__version__,
         "engine": facts["engine"],
-        "weights": facts["weights"],
         "recipe": asdict(setting.recipe),
         "libraries": {name: importlib.metadata.version(name) for name in names},
     }
@@ -77,6 +77,7 @@ def choices_of(facts: Mapping[str, Any]) -> dict[str, Any]:
         "--seed": facts["options"]["seed"],
         "images listed": facts["counts"]["inputs"],
         "SHA-256 of the list": facts["archive"]["list_sha256"],
+        "weights": facts["segmentation"]["weights_sha256"],
         "engine": facts["segmentation"]["engine"],
     }
 

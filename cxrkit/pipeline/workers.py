@@ -40,7 +40,7 @@ class Worker:
 
     process: BaseProcess
     connection: Connection
-    facts: Mapping[str, str]  # the engine and the SHA-256 of the weights it loaded
+    facts: Mapping[str, str]  # the engine it loaded
 
 
 @dataclass(frozen=True)
@@ -218,9 +218,11 @@ def _serve(connection: Connection, setting: Setting, parent: int) -> None:
     cv2.setNumThreads(1)
     os.environ["POLARS_MAX_THREADS"] = "1"
     try:
-        segmenter = segmentation.load(setting.convention, setting.engine)
+        segmenter = segmentation.load(
+            setting.convention, setting.engine, setting.precision, setting.weights
+        )
         tools = Tools(archives.load(setting.archive), segmenter)
-        connection.send({"engine": segmenter.engine, "weights": segmenter.weights_sha256})
+        connection.send({"engine": segmenter.engine})
         while True:
             connection.send(compute(connection.recv(), setting, tools, connection.send))
     except (EOFError, BrokenPipeError, ConnectionResetError):

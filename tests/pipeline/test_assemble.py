@@ -6,6 +6,7 @@ import json
 import polars as pl
 import pytest
 
+from cxrkit.errors import ResourceExhausted
 from cxrkit.pipeline import assemble, durable, quarantine
 from cxrkit.terms import OBSERVATIONS
 
@@ -138,3 +139,17 @@ def test_records_depend_on_the_rows_alone(tmp_path, monkeypatch):
         assemble.write_tables(out, lambda blocks=blocks: blocks)
         files.append((out / "records.parquet").read_bytes())
     assert len(set(files)) == 1
+
+
+@pytest.mark.parametrize("method", ["write_parquet", "sink_parquet"])
+def test_a_full_disk_while_polars_writes_is_a_resource(tmp_path, blocks, monkeypatch, method):
+    durable.make_folder(tmp_path / "runs/tmp")
+
+    def full(*_: object, **__: object) -> None:
+        raise pl.exceptions.ComputeError("File out of specification")
+
+    owner = pl.DataFrame if method == "write_parquet" else pl.LazyFrame
+    monkeypatch.setattr(owner, method, full)
+    with pytest.raises(ResourceExhausted) as failure:
+        assemble.write_tables(tmp_path, lambda: blocks)
+    assert failure.value.code == "E601" and not (tmp_path / "records.parquet").exists()

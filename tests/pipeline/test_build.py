@@ -332,6 +332,9 @@ def test_an_archive_that_vanishes_stops_the_run_and_counts_for_nothing(
     root, out, tmp_path, monkeypatch
 ):
     radiographs.write_folder(root, 120)
+    listed = list(archives.load("folder").records(root))  # a table, which stays
+    adapter = radiographs.fake_archive(listed)
+    monkeypatch.setattr(archives, "load", lambda name: adapter)
     run(root, tmp_path / "whole")
     results = workers.results
 

@@ -43,6 +43,13 @@ def test_the_second_run_is_told_who_holds_it_and_a_dead_holder_does_not(holder):
         assert left == ""
 
 
+def test_a_run_that_fails_leaves_no_holder(tmp_path):
+    with pytest.raises(ZeroDivisionError), lock.held(tmp_path / "lock"):
+        raise ZeroDivisionError
+    with lock.held(tmp_path / "lock") as left:
+        assert left == ""
+
+
 def test_a_garbled_lock_file_is_taken(tmp_path):
     (tmp_path / "lock").write_bytes(b"\xff{")
     with lock.held(tmp_path / "lock") as left:
