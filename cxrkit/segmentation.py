@@ -161,6 +161,12 @@ def load(
     return Segmenter(convention, engine, hashlib.sha256(data).hexdigest(), infer)
 
 
+def weights_sha256(weights: Path = WEIGHTS, precision: str = "int8") -> str:
+    """The SHA-256 of the ONNX file that `load` would take, in hex; raises as `load`."""
+    _one_of("--precision", precision, PRECISIONS)
+    return hashlib.sha256(_read_weights(weights, precision)[0]).hexdigest()
+
+
 def _one_of(option: str, value: str, allowed: Sequence[str]) -> None:
     if value not in allowed:
         raise InputRefused("E107", option, value, " or ".join(allowed), "use one of these")

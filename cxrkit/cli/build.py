@@ -12,6 +12,7 @@ from cxrkit.errors import NAMES
 from cxrkit.pipeline import progress
 from cxrkit.pipeline.build import Options, Summary
 from cxrkit.pipeline.build import build as run
+from cxrkit.segmentation import WEIGHTS
 from cxrkit.terms import MaskConvention
 
 
@@ -28,6 +29,16 @@ def build(
     engine: Annotated[
         str, typer.Option(help="onnxruntime, openvino, or auto: OpenVINO where installed.")
     ] = "auto",
+    weights: Annotated[
+        Path,
+        typer.Option(
+            help="Another network: the OUT of `cxr train segmentation`.",
+            show_default="the shipped one",
+        ),
+    ] = WEIGHTS,
+    precision: Annotated[
+        str, typer.Option(help="int8, or float32: the network as it was trained, slower.")
+    ] = "int8",
     max_quarantine: Annotated[
         str,
         typer.Option(
@@ -45,7 +56,7 @@ def build(
 
     Example: cxr build shenzhen SZ-CXR shenzhen-224
     """
-    options = Options(mask_convention, engine, seed, workers, max_quarantine)
+    options = Options(mask_convention, engine, seed, workers, precision, weights, max_quarantine)
     with progress.shown() as (say, update):
         summary = run(archive, root, out, options, say, update)
     print(_json(summary) if as_json else _text(summary))

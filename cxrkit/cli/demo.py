@@ -35,7 +35,7 @@ def demo(
             "mimic-cxr-jpg",
             archive,
             dataset,
-            Options("excluded", "auto", 0, cores, ""),
+            Options(workers=cores),
             say,
             update,
         )

@@ -56,11 +56,12 @@ def ellipses(image: np.ndarray) -> np.ndarray:
 def use_stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
     """Builds in this process use `ellipses` as network and forked workers, which inherit it."""
 
-    def load(convention: str, engine: str = "auto") -> segmentation.Segmenter:
+    def load(convention: str, *_: object) -> segmentation.Segmenter:
         return segmentation.Segmenter(convention, "onnxruntime", "0" * 64, ellipses)
 
     cv2.setNumThreads(1)  # a fork does not take OpenCV's threads along, and would wait for them
     monkeypatch.setattr(segmentation, "load", load)
+    monkeypatch.setattr(segmentation, "weights_sha256", lambda *_: "0" * 64)
     monkeypatch.setattr(workers, "START", multiprocessing.get_context("fork"))
     # No test here cuts the power, and waiting for the disk is most of a small build's time.
     monkeypatch.setattr(durable, "_SYNCFS", lambda descriptor: 0)

@@ -148,6 +148,15 @@ def test_other_options_are_refused_with_both_values(root, out, changed, shown, f
 
 
 @pytest.mark.parametrize("finished", [True, False])
+def test_another_network_is_refused(root, out, monkeypatch, finished):
+    run(root, out)
+    if not finished:
+        (out / seal.SUMS).unlink()
+    monkeypatch.setattr(segmentation, "weights_sha256", lambda *_: "1" * 64)
+    assert f"weights {'0' * 64} then, {'1' * 64} now" in refused(InputRefused, "E104", root, out)
+
+
+@pytest.mark.parametrize("finished", [True, False])
 def test_an_archive_that_grew_is_refused(root, out, finished):
     run(root, out)
     if not finished:

@@ -157,7 +157,7 @@ def test_an_unforeseen_error_is_quarantined_by_its_class_alone(
 
 
 def test_what_a_worker_meets_while_it_loads_ends_the_run(setting, monkeypatch):
-    def refuse(convention: str, engine: str) -> None:
+    def refuse(*_: object) -> None:
         raise InputRefused("E106", "openvino", "not installed", "the package", "install it")
 
     monkeypatch.setattr(segmentation, "load", refuse)
