@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from cxrkit import archives
 from cxrkit.errors import NAMES
 from cxrkit.pipeline import progress
 from cxrkit.pipeline.build import Options, Summary
@@ -17,7 +18,7 @@ from cxrkit.terms import MaskConvention
 
 
 def build(
-    archive: Annotated[str, typer.Argument(help="Its name, as `cxr archives` lists it.")],
+    archive: Annotated[str, typer.Argument(help=", ".join(archives.names()) + ".")],
     root: Annotated[Path, typer.Argument(help="The folder that holds it; never written to.")],
     out: Annotated[Path, typer.Argument(help="The dataset: new, empty, or begun before.")],
     mask_convention: Annotated[
