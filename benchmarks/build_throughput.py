@@ -26,6 +26,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import polars as pl
 import psutil
 
 SIZE = 224
@@ -40,7 +41,10 @@ def render(folder: Path, size: int) -> list[Path]:
          "--size", str(size)],
         check=True, stdout=subprocess.DEVNULL,
     )  # fmt: skip
-    return sorted((folder / "files").rglob("*.jpg"))[:DISTINCT]
+    table = pl.read_csv(folder / "mimic-cxr-2.0.0-metadata.csv.gz")
+    frontal = set(table.filter(pl.col("ViewPosition").is_in(["PA", "AP"]))["dicom_id"])
+    files = sorted((folder / "files").rglob("*.jpg"))
+    return [f for f in files if f.stem in frontal][:DISTINCT]
 
 
 def link(files: Sequence[Path], folder: Path, count: int) -> list[Path]:
