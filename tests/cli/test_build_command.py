@@ -13,6 +13,8 @@ import pytest
 
 from cxrkit import segmentation
 from cxrkit.cli import main
+from cxrkit.phantom.anatomy import render
+from cxrkit.phantom.subject import Subject
 
 CXR = (sys.executable, "-c", "from cxrkit.cli import main; main()")
 
@@ -24,14 +26,8 @@ def cxr(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 def chest(seed: int) -> np.ndarray:
-    """(300, 260) uint8: a bright trunk with two dark lungs, a little different for each seed."""
-    rng = np.random.Generator(np.random.PCG64(seed))
-    pixels = np.full((300, 260), 30, np.uint8)
-    cv2.rectangle(pixels, (15, 10), (245, 299), 200, -1)
-    for x in (80, 180):
-        cv2.ellipse(pixels, (x, 140 + seed), (38, 95), 0, 0, 360, 60, -1)
-    noisy = cv2.GaussianBlur(pixels, (0, 0), 5) + rng.normal(0, 3, pixels.shape)
-    return np.clip(noisy, 0, 255).astype(np.uint8)
+    """(300, 260) uint8: a phantom radiograph, another person for each seed."""
+    return render(Subject(seed=seed), 300, 260, np.random.default_rng(seed)).radiograph
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ import ctypes
 import faulthandler
 import hashlib
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -43,7 +44,7 @@ def outcomes(setting: Setting, count: int = 1, seconds: float = 60.0) -> list[st
     found = plan.blocks(archive, setting.root, plan.survey(archive, setting.root), 0)
     with workers.started(setting, count) as crew:
         results = list(workers.results(crew, setting, found, lambda: 0, seconds))
-    assert not psutil.Process().children()
+    assert not multiprocessing.active_children()
     return [o for r in sorted(results, key=lambda r: r.index) for o in r.outcomes]
 
 
@@ -163,7 +164,7 @@ def test_what_a_worker_meets_while_it_loads_ends_the_run(setting, monkeypatch):
     monkeypatch.setattr(segmentation, "load", refuse)
     with pytest.raises(InputRefused) as refused, workers.started(setting, 2):
         pass
-    assert refused.value.code == "E106" and not psutil.Process().children()
+    assert refused.value.code == "E106" and not multiprocessing.active_children()
     monkeypatch.setattr(segmentation, "load", lambda *_: os._exit(4))
     with pytest.raises(CxrkitError, match=r"E301.*exit status 4"), workers.started(setting, 1):
         pass
