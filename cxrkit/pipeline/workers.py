@@ -14,6 +14,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -155,6 +156,8 @@ def _launched(setting: Setting) -> tuple[BaseProcess, Connection]:
     ours, theirs = START.Pipe()
     process = START.Process(target=_serve, args=(theirs, setting, os.getpid()), daemon=True)
     # A worker inherits the mask: signals are the parent's business, even while it is imported.
+    # The tracker comes first, since starting it would unblock them.
+    resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, interrupt.SIGNALS)
     try:
         process.start()
@@ -236,7 +239,9 @@ def _serve(connection: Connection, setting: Setting, parent: int) -> None:
 
 
 def _follow(parent: int) -> None:
-    """Die with the parent, however it ends."""
+    """Leave signals to the parent, and die with it, however it ends."""
+    for number in interrupt.SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it died before the line above

@@ -12,6 +12,8 @@ Prints one JSON object per point. This is its own process because each build is 
 everything imported; the network is a cheap stand-in.
 """
 
+import contextlib
+import fcntl
 import functools
 import json
 import multiprocessing
@@ -19,6 +21,7 @@ import os
 import shutil
 import signal
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -108,6 +111,7 @@ def forked(
     root: Path, out: Path, store: str, workers: int, kind: str = "any", number: int = 0
 ) -> tuple[int, int]:
     """Exit status and operations of one build in a fork; -9 where it was killed at `number`."""
+    wait_until_free(out / "runs" / "lock")
     counter = FORK.Value("q", 0)  # a new one each time: whoever is killed keeps its lock
     process = os.fork()
     if process:
@@ -122,6 +126,15 @@ def forked(
         os._exit(error.exit_code)
     finally:
         os._exit(70)
+
+
+def wait_until_free(path: Path) -> None:
+    """Forked workers share the lock of their parent, and may die a moment after it."""
+    while path.exists():
+        with path.open() as file, contextlib.suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        time.sleep(0.01)
 
 
 def main(root: Path, folder: Path, store: str, workers: int, points: list[str]) -> None:

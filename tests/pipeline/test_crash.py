@@ -156,9 +156,8 @@ def test_signals_end_a_run_cleanly(phantom, fast):
     rng, out = random.Random(SEED), fast / "signalled"
     for number, status in ((signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)) * 4:
         process = start(phantom, out, 2)
-        while not (out / "runs" / "journal").exists() and process.poll() is None:
-            time.sleep(0.005)
-        time.sleep(rng.uniform(0, 0.8))
+        process.stderr.readline()  # it has looked at the archive and begins
+        time.sleep(rng.uniform(0.05, 1.2))
         os.killpg(process.pid, number)  # as a terminal does: the workers get it too
         text, errors = process.communicate(timeout=60)
         assert process.returncode in (status, 0), errors.decode()
