@@ -34,10 +34,10 @@ def make_folder(path: Path) -> None:
             if not path.is_dir():
                 raise
         except FileNotFoundError:
-            if path.parent.is_dir():  # /proc and the like: there, and takes no folder
-                raise
-            make_folder(path.parent)
-            with contextlib.suppress(FileExistsError):  # another worker was quicker
+            # Another worker may make either folder at any moment between these steps.
+            if not path.parent.is_dir():
+                make_folder(path.parent)
+            with contextlib.suppress(FileExistsError):
                 os.mkdir(path)
 
 

@@ -105,3 +105,26 @@ def test_a_file_in_the_way_of_a_folder_is_reported(tmp_path):
     (tmp_path / "a").touch()
     with pytest.raises(ResourceExhausted):
         durable.make_folder(tmp_path / "a")
+
+
+@pytest.mark.parametrize("also", [False, True])
+def test_another_worker_may_make_the_folders_first(tmp_path, monkeypatch, also):
+    mkdir = os.mkdir
+
+    def raced(path: Path) -> None:
+        try:
+            mkdir(path)
+        except FileNotFoundError:
+            path.parent.mkdir(parents=True)
+            if also:
+                mkdir(path)
+            raise
+
+    monkeypatch.setattr(durable.os, "mkdir", raced)
+    durable.make_folder(tmp_path / "a/b/c")
+    assert (tmp_path / "a/b/c").is_dir()
+
+
+def test_a_place_that_takes_no_folder_is_reported():
+    with pytest.raises(ResourceExhausted):
+        durable.make_folder(Path("/proc/cxr/runs/tmp"))
