@@ -115,9 +115,9 @@ def test_another_worker_may_make_the_folders_first(tmp_path, monkeypatch, also):
         try:
             mkdir(path)
         except FileNotFoundError:
-            path.parent.mkdir(parents=True)
-            if also:
-                mkdir(path)
+            for folder in reversed([*([path] if also else []), *path.parents]):
+                if not folder.exists():
+                    mkdir(folder)
             raise
 
     monkeypatch.setattr(durable.os, "mkdir", raced)
