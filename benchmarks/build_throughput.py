@@ -31,6 +31,7 @@ import psutil
 
 SIZE = 224
 DISTINCT = 100
+SPAWN = multiprocessing.get_context("spawn")  # threads of torch and OpenCV do not survive a fork
 CXR = Path(sys.executable).with_name("cxr")
 
 
@@ -116,8 +117,7 @@ def floor(files: Sequence[Path], out: Path) -> float:
     """Seconds for all files on all cores."""
     cores = os.cpu_count() or 1
     jobs = [
-        multiprocessing.Process(target=floor_of, args=(files[i::cores], out / str(i)))
-        for i in range(cores)
+        SPAWN.Process(target=floor_of, args=(files[i::cores], out / str(i))) for i in range(cores)
     ]
     started = time.perf_counter()
     for job in jobs:

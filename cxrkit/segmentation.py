@@ -223,8 +223,10 @@ def _openvino(data: bytes) -> Callable[[np.ndarray], np.ndarray]:
     model.reshape([1, 1, SIZE, SIZE])
     # Without the hint OpenVINO computes what is not 8-bit in bfloat16 where a processor has it, and
     # a mask would depend on the machine.
-    exact = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1}
-    compiled = core.compile_model(model, "CPU", exact)
+    exact = {"INFERENCE_PRECISION_HINT": "f32"}
+    # Pinning would put the one thread of every worker process on the same core.
+    alone = {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "ENABLE_CPU_PINNING": False}
+    compiled = core.compile_model(model, "CPU", exact | alone)
     request = compiled.create_infer_request()
 
     def run(batch: np.ndarray) -> np.ndarray:
