@@ -1,7 +1,10 @@
-"""One row per image: what every archive is read into."""
+"""One row per image: what every archive is read into, and the table that holds all of them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
 
 from cxrkit.terms import FRONTAL_VIEWS
 
@@ -20,7 +23,7 @@ class Record:
     patient_id: str = ""
     study_id: str = ""
     view: str = ""  # View Position (0018,5101): PA, AP, LATERAL, LL, ...
-    mask: str = ""  # the archive's own lung mask, where it has one
+    mask: str = ""  # the file that holds the archive's own mask, where it has one
     split: str = ""  # as published: train, validate, test
     sex: str = ""  # M, F, O
     age: float | None = None  # years
@@ -33,3 +36,87 @@ class Record:
     def frontal(self) -> bool:
         """The published view is PA or AP."""
         return self.view in FRONTAL_VIEWS
+
+
+# Columns of the records table before the labels, in order, with their types.
+FIELDS: dict[str, Any] = {
+    "archive": pl.String,
+    "image_id": pl.String,
+    "image": pl.String,
+    "patient_id": pl.String,
+    "study_id": pl.String,
+    "view": pl.String,
+    "mask": pl.String,
+    "split": pl.String,
+    "sex": pl.String,
+    "age": pl.Float64,
+    "rows": pl.Int32,
+    "columns": pl.Int32,
+}
+LABEL, EXTRA = "labels.", "extra."  # prefixes of the columns that follow
+_BLOCK = 10_000  # rows turned into Python objects at a time
+
+
+def frame(records: Iterable[Record], observations: Sequence[str] = ()) -> pl.DataFrame:
+    """The records as a table: `FIELDS`, then `labels.<observation>` Int8, then `extra.<name>` text.
+
+    Null is "not mentioned" for a label and "not there" for an extra. The observations given have a
+    column even where no record mentions them; others follow in the order of their names.
+    """
+    listed = list(records)
+    mentioned = {o for r in listed for o in r.labels}
+    names = (*observations, *sorted(mentioned.difference(observations)))
+    extras = list(dict.fromkeys(name for r in listed for name in r.extra))
+    columns = {
+        **{f: pl.Series(f, [getattr(r, f) for r in listed], t) for f, t in FIELDS.items()},
+        **{LABEL + o: pl.Series(LABEL + o, [r.labels.get(o) for r in listed], pl.Int8)
+           for o in names},
+        **{EXTRA + e: pl.Series(EXTRA + e, [r.extra.get(e) for r in listed], pl.String)
+           for e in extras},
+    }  # fmt: skip
+    return pl.DataFrame(columns)
+
+
+def completed(table: pl.DataFrame, archive: str, observations: Sequence[str]) -> pl.DataFrame:
+    """A table with some of the columns as a whole records table, sorted by `image`.
+
+    Columns that are no field, label or extra are left out; missing ones are empty.
+    """
+    blank = {f: pl.lit("") if t == pl.String else pl.lit(None, t) for f, t in FIELDS.items()}
+    blank["archive"] = pl.lit(archive)
+    given = set(table.columns)
+    fields = [
+        pl.col(f).cast(t).fill_null("") if t == pl.String else pl.col(f).cast(t)
+        for f, t in FIELDS.items()
+        if f in given
+    ]
+    return table.select(
+        *fields,
+        *(e.alias(f) for f, e in blank.items() if f not in given),
+        *(pl.col(c).cast(pl.Int8) for c in table.columns if c.startswith(LABEL)),
+        *(pl.lit(None, pl.Int8).alias(LABEL + o) for o in observations if LABEL + o not in given),
+        *(pl.col(c) for c in table.columns if c.startswith(EXTRA)),
+    ).sort("image").select(
+        *FIELDS,
+        *(LABEL + o for o in observations),
+        pl.selectors.starts_with(LABEL) - pl.selectors.by_name([LABEL + o for o in observations]),
+        pl.selectors.starts_with(EXTRA),
+    )  # fmt: skip
+
+
+def from_frame(table: pl.DataFrame) -> Iterator[Record]:
+    """The records of a records table, in its order."""
+    labels = [c for c in table.columns if c.startswith(LABEL)]
+    extras = [c for c in table.columns if c.startswith(EXTRA)]
+    observations = [c.removeprefix(LABEL) for c in labels]
+    names = [c.removeprefix(EXTRA) for c in extras]
+    for block in table.iter_slices(_BLOCK):
+        facts = block.select(*FIELDS).iter_rows()
+        states = block.select(labels).iter_rows() if labels else [()] * block.height
+        others = block.select(extras).iter_rows() if extras else [()] * block.height
+        for fact, state, other in zip(facts, states, others, strict=True):
+            yield Record(
+                *fact,  # type: ignore[misc]  # FIELDS ends before labels and extra
+                labels={o: v for o, v in zip(observations, state, strict=True) if v is not None},
+                extra={n: v for n, v in zip(names, other, strict=True) if v is not None},
+            )

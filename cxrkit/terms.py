@@ -1,5 +1,6 @@
 """The vocabularies of the field. Labels are read by name: several orders of them circulate."""
 
+from collections.abc import Mapping
 from typing import Literal, get_args
 
 # The 14 observations, in the order of the CheXpert labeler's output (Irvin 2019, arXiv:1901.07031).
@@ -19,6 +20,27 @@ OBSERVATIONS = (
     "Fracture",
     "Support Devices",
 )
+
+# Names that archives give to one of the 14 observations, in lower case.
+_SAME = {
+    "effusion": "Pleural Effusion",  # ChestX-ray14, PadChest
+    "no finding": "No Finding",
+    "airspace opacity": "Lung Opacity",  # the radiologist's labels of MIMIC-CXR-JPG 2.1.0
+}
+_BY_NAME = _SAME | {name.lower(): name for name in OBSERVATIONS}
+
+
+def observations(labels: Mapping[str, int]) -> dict[str, int]:
+    """The labels that are one of the 14 observations, under its name; all others are left out.
+
+    Names are compared without case: "Pleural effusion" of VinDr-CXR is "Pleural Effusion". A wider
+    or narrower term ("Infiltration", "Nodule") is not the same observation.
+    """
+    named = (
+        (_BY_NAME.get(name.lower().replace("_", " ")), value) for name, value in labels.items()
+    )
+    return {name: value for name, value in named if name is not None}
+
 
 # View Position (0018,5101) of a frontal radiograph; the rule that selected CXLSeg's images.
 FRONTAL_VIEWS = ("PA", "AP")

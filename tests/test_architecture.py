@@ -19,13 +19,13 @@ PACKAGE = Path(cxrkit.__file__).parent
 # Each part imports from the rows above it and from itself.
 LAYERS = (
     ("errors", "terms"),
-    ("records", "tables"),
+    ("records", "tables", "claims"),
     ("imaging", "reports"),
     ("archives", "models", "phantom"),
     ("segmentation",),
-    ("quality",),
+    ("quality", "verification"),
     ("pipeline",),
-    ("cards", "export", "review", "download", "training"),
+    ("cards", "conversion", "export", "review", "download", "training"),
     ("cli",),
 )
 RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}

@@ -16,7 +16,11 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import polars as pl
+
+from cxrkit import claims
 from cxrkit.archives import Card
+from cxrkit.claims import Claim
 from cxrkit.errors import InputRefused
 from cxrkit.records import Record
 
@@ -36,16 +40,33 @@ CARD = Card(
 """,
     blank_view_is_frontal=True,
     mask_convention=None,
-    published=(
-        ("images", 5856, "files of Mendeley Data V2; the prose of its copies says 5,863"),
-        ("train NORMAL", 1341, "files of Mendeley Data V2"),
-        ("train PNEUMONIA", 3875, "files of Mendeley Data V2"),
-        ("val NORMAL", 8, "files of Mendeley Data V2"),
-        ("val PNEUMONIA", 8, "files of Mendeley Data V2"),
-        ("test NORMAL", 234, "files of Mendeley Data V2"),
-        ("test PNEUMONIA", 390, "files of Mendeley Data V2"),
+    observations=("Pneumonia",),
+    claims=(
+        Claim("images", 5856, "files of Mendeley Data V2", claims.rows()),
+        *(
+            Claim(
+                f"{folder} {name}",
+                number,
+                "files of Mendeley Data V2",
+                claims.where(pl.col("image").str.contains(f"{folder}/{name}/", literal=True)),
+            )
+            for folder, name, number in (
+                ("train", "NORMAL", 1341),
+                ("train", "PNEUMONIA", 3875),
+                ("val", "NORMAL", 8),
+                ("val", "PNEUMONIA", 8),
+                ("test", "NORMAL", 234),
+                ("test", "PNEUMONIA", 390),
+            )
+        ),
+        Claim(
+            "images",
+            5863,
+            "prose of its Kaggle page and copies",
+            claims.rows(),
+            erratum="the files number 5,856, as the same pages' tables add up to",
+        ),
     ),
-    lineage=("v7", "pneumoniamnist"),
 )
 
 LAYOUT = "chest_xray/{train,val,test}/{NORMAL,PNEUMONIA}/*.jpeg"

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import polars as pl
 
-from cxrkit import tables
+from cxrkit import claims, tables
 from cxrkit.archives import Card
+from cxrkit.claims import Claim
 from cxrkit.errors import InputRefused, ItemFault
 from cxrkit.records import Record
 from cxrkit.terms import OBSERVATIONS, SPLITS
@@ -46,16 +47,17 @@ CARD = Card(
 """,
     blank_view_is_frontal=False,
     mask_convention=None,
-    published=(
-        ("images", 377110, "release page"),
-        ("patients", 65379, "MIMIC-CXR 2.0.0, 10.1038/s41597-019-0322-0"),
-        ("studies", 227835, "MIMIC-CXR 2.0.0, 10.1038/s41597-019-0322-0"),
-        ("studies with labels", 227827, "release page"),
-        ("train images", 368960, "split table"),
-        ("validate images", 2991, "split table"),
-        ("test images", 5159, "split table"),
+    labels_belong_to="study",
+    claims=(
+        Claim("images", 377110, "release page", claims.rows()),
+        Claim("patients", 65379, "10.1038/s41597-019-0322-0", claims.unique("patient_id")),
+        Claim("studies", 227835, "10.1038/s41597-019-0322-0", claims.unique("study_id")),
+        *(
+            Claim(f"{split} images", number, "split table", claims.where(pl.col("split") == split))
+            for split, number in (("train", 368960), ("validate", 2991), ("test", 5159))
+        ),
     ),
-    lineage=("mimic-cxr", "cxlseg", "chexmask"),
+    part_of=("mimic-cxr",),
 )
 
 LAYOUT = (

@@ -14,9 +14,18 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import polars as pl
+
+from cxrkit import claims
 from cxrkit.archives import Card
+from cxrkit.claims import Claim
 from cxrkit.errors import InputRefused
 from cxrkit.records import Record
+
+
+def _tuberculosis(digit: str) -> pl.Expr:
+    return claims.where(pl.col("extra.tuberculosis") == digit)
+
 
 CARD = Card(
     title="Shenzhen chest X-ray set with SZ-CXR lung masks",
@@ -57,13 +66,13 @@ CARD = Card(
 """,
     blank_view_is_frontal=True,
     mask_convention="excluded",
-    published=(
-        ("images", 662, "Jaeger 2014; National Library of Medicine"),
-        ("normal", 326, "Jaeger 2014; National Library of Medicine"),
-        ("tuberculosis", 336, "Jaeger 2014; National Library of Medicine"),
-        ("masks", 566, "Stirenko 2018; SZ-CXR release"),
+    mask_of="lungs",
+    claims=(
+        Claim("images", 662, "Jaeger 2014; National Library of Medicine", claims.rows()),
+        Claim("normal", 326, "Jaeger 2014; National Library of Medicine", _tuberculosis("0")),
+        Claim("tuberculosis", 336, "Jaeger 2014; National Library of Medicine", _tuberculosis("1")),
+        Claim("masks", 566, "Stirenko 2018; SZ-CXR release", claims.where(pl.col("mask") != "")),
     ),
-    lineage=("tbx11k", "chest-x-ray-landmark-dataset"),
 )
 
 LAYOUT = (

@@ -13,8 +13,11 @@ published finding stays in `extra`. Its Guangzhou part is that archive: never co
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from cxrkit import tables
+import polars as pl
+
+from cxrkit import claims, tables
 from cxrkit.archives import Card
+from cxrkit.claims import Claim
 from cxrkit.errors import InputRefused
 from cxrkit.records import Record
 from cxrkit.terms import FRONTAL_VIEWS
@@ -41,11 +44,14 @@ CARD = Card(
 """,
     blank_view_is_frontal=True,
     mask_convention="included",
-    published=(
-        ("images", 6500, "README of v7labs/covid-19-xray-dataset"),
-        ("masks", 6505, "files of its semantic PNG folder"),
+    mask_of="lungs",
+    claims=(
+        Claim("images", 6500, "README of v7labs/covid-19-xray-dataset", claims.rows()),
+        Claim(
+            "masks", 6505, "files of its semantic PNG folder", claims.where(pl.col("mask") != "")
+        ),
     ),
-    lineage=("guangzhou", "covid-chestxray-dataset"),
+    contains=("guangzhou", "covid-chestxray-dataset"),
 )
 
 LAYOUT = "images/<id>.png (or .jpg, .jpeg), masks/<id>.png and pairs.csv"

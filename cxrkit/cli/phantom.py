@@ -14,11 +14,17 @@ from cxrkit.errors import InputRefused
 
 
 def phantom(
-    archive: str = typer.Argument(help="Which archive to imitate: mimic-cxr-jpg."),
+    archive: str = typer.Argument(help="Which archive to imitate, as `cxr archives` lists them."),
     directory: Path = typer.Argument(help="Folder to fill; absent or empty."),
-    studies: int = typer.Option(200, min=1, help="How many studies."),
+    studies: int = typer.Option(200, min=1, help="How many examinations."),
     seed: int = typer.Option(0, min=0, help="Of all that is random."),
-    size: int = typer.Option(3056, min=64, max=8192, help="Pixels of an image's longer side."),
+    size: int | None = typer.Option(
+        None,
+        min=64,
+        max=8192,
+        help="Pixels of an image's longer side.",
+        show_default="as in the archive",
+    ),
     workers: int = typer.Option(0, min=0, help="Processes; 0 is one per core."),
     masks: Path | None = typer.Option(None, help="Also write the exact lung masks here."),
 ) -> None:
@@ -37,7 +43,8 @@ def phantom(
                 typer.echo(f"{done} of {studies} studies", err=True)
 
         cores = workers or len(os.sched_getaffinity(0))
-        images = replica.write_release(directory, studies, seed, size, cores, masks, show)
+        long_side = size or replica.LONG_SIDE
+        images = replica.write_release(directory, studies, seed, long_side, cores, masks, show)
     typer.echo(f"{archive}: {studies} studies, {images} images in {directory}")
 
 

@@ -45,7 +45,7 @@ SCHEMA: dict[str, pl.DataType] = {
          "dataset_study_id", "image", "segmented", "mask_jpeg", "mask", "archive_mask", "view",
          "split", "published_split", "sex"), _TEXT),
     "age": pl.Float64(), "rows": pl.Int32(), "columns": pl.Int32(),
-    **dict.fromkeys(OBSERVATIONS, pl.Int8()),
+    **dict.fromkeys(OBSERVATIONS, pl.Int8()), "labels": _TEXT,
     "mask_rle": _TEXT, "mask_convention": _TEXT,
     **dict.fromkeys(("lung_share", "right_share", "left_share", "certainty"), pl.Float64()),
     **dict.fromkeys(("flags", "trace", "kind"), _TEXT),

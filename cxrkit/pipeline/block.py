@@ -16,7 +16,7 @@ from cxrkit.imaging import radiograph, runlength
 from cxrkit.pipeline import durable, quarantine
 from cxrkit.pipeline.plan import Block, Item, rule_against
 from cxrkit.segmentation import Lungs, Recipe, Segmenter
-from cxrkit.terms import OBSERVATIONS, MaskConvention
+from cxrkit.terms import OBSERVATIONS, MaskConvention, observations
 
 JPEG = (cv2.IMWRITE_JPEG_QUALITY, 95)  # CXLSeg's files; also OpenCV's default
 PNG = (cv2.IMWRITE_PNG_COMPRESSION, 6, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_DEFAULT)
@@ -228,7 +228,7 @@ def _row(
     item: Item, view: str, picture: radiograph.Radiograph, lungs: Lungs, files: dict[str, bytes]
 ) -> dict[str, object]:
     """The columns of records.parquet that the image itself decides; see docs/dataset.md."""
-    record = item.record
+    record, known = item.record, observations(item.record.labels)
     (image, mask_jpeg, mask), sums = files, [hashlib.sha256(f).hexdigest() for f in files.values()]
     return {
         "archive": record.archive,
@@ -250,7 +250,8 @@ def _row(
         "age": record.age,
         "rows": picture.rows,
         "columns": picture.columns,
-        **{name: record.labels.get(name) for name in OBSERVATIONS},
+        **{name: known.get(name) for name in OBSERVATIONS},
+        "labels": json.dumps(dict(record.labels)),
         "mask_rle": runlength.encode_scaled(lungs.mask, picture.rows, picture.columns),
         "lung_share": float(lungs.mask.mean()),
         "right_share": float(lungs.right.mean()),
