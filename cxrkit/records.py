@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 
+from cxrkit.tables import FAULT
 from cxrkit.terms import FRONTAL_VIEWS
 
 
@@ -31,6 +32,7 @@ class Record:
     columns: int | None = None
     labels: Mapping[str, int] = field(default_factory=dict)
     extra: Mapping[str, str] = field(default_factory=dict)  # the archive's own columns, untouched
+    fault: str = ""  # why nothing may be made of it: a corrupt row of a table
 
     @property
     def frontal(self) -> bool:
@@ -52,6 +54,7 @@ FIELDS: dict[str, Any] = {
     "age": pl.Float64,
     "rows": pl.Int32,
     "columns": pl.Int32,
+    "fault": pl.String,
 }
 LABEL, EXTRA = "labels.", "extra."  # prefixes of the columns that follow
 _BLOCK = 10_000  # rows turned into Python objects at a time
@@ -80,8 +83,12 @@ def frame(records: Iterable[Record], observations: Sequence[str] = ()) -> pl.Dat
 def completed(table: pl.DataFrame, archive: str, observations: Sequence[str]) -> pl.DataFrame:
     """A table with some of the columns as a whole records table, sorted by `image`.
 
-    Columns that are no field, label or extra are left out; missing ones are empty.
+    Columns that are no field, label or extra are left out; missing ones are empty. A row with a
+    fault (`tables.FAULT`) keeps nothing else, since nothing of it can be trusted; its place in the
+    table stands for its id and path.
     """
+    if FAULT in table.columns:
+        table = _without_faulty(table)
     blank = {f: pl.lit("") if t == pl.String else pl.lit(None, t) for f, t in FIELDS.items()}
     blank["archive"] = pl.lit(archive)
     given = set(table.columns)
@@ -104,6 +111,16 @@ def completed(table: pl.DataFrame, archive: str, observations: Sequence[str]) ->
     )  # fmt: skip
 
 
+def _without_faulty(table: pl.DataFrame) -> pl.DataFrame:
+    fine = table.filter(pl.col(FAULT) == "")
+    bad = table.filter(pl.col(FAULT) != "").select(pl.col(FAULT).alias("fault"))
+    # "labels.csv.gz, row 17: column Edema: ..." -> "labels.csv.gz-row-17"
+    place = pl.col("fault").str.replace(r"^(.+?), row (\d+): .*$", "${1}-row-${2}")
+    bad = bad.with_columns((place + "-" + pl.int_range(pl.len()).cast(pl.String)).alias("image_id"))
+    bad = bad.with_columns(pl.col("image_id").alias("image"))
+    return pl.concat([fine, bad], how="diagonal")
+
+
 def from_frame(table: pl.DataFrame) -> Iterator[Record]:
     """The records of a records table, in its order."""
     labels = [c for c in table.columns if c.startswith(LABEL)]
@@ -116,7 +133,8 @@ def from_frame(table: pl.DataFrame) -> Iterator[Record]:
         others = block.select(extras).iter_rows() if extras else [()] * block.height
         for fact, state, other in zip(facts, states, others, strict=True):
             yield Record(
-                *fact,  # type: ignore[misc]  # FIELDS ends before labels and extra
+                *fact[:-1],
+                fault=fact[-1],
                 labels={o: v for o, v in zip(observations, state, strict=True) if v is not None},
                 extra={n: v for n, v in zip(names, other, strict=True) if v is not None},
             )

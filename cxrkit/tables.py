@@ -1,6 +1,12 @@
-"""A published CSV table as text: plain or gzipped, every cell a string, blank cells empty."""
+"""A published CSV table as text: plain or gzipped, every cell a string, blank cells empty.
 
+A table with the wrong columns is refused. A row that is broken stays, with what is wrong with it in
+the column `FAULT`, so that it can be named and counted while the other rows are used.
+"""
+
+import csv
 import gzip
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,15 +14,21 @@ import polars as pl
 
 from cxrkit.errors import InputRefused
 
+FAULT = "#fault"  # what is wrong with the row: "train.csv, row 17: ..."; empty where nothing is
+_PLACE = "#place"  # "train.csv, row 17"; the header is not counted
+_WHOLE_COLUMN = 0.5  # more bad rows than this share: the column is broken, not the rows
+
 
 def read(root: Path, name: str, columns: Sequence[str]) -> pl.DataFrame:
     """All columns of the table `root/name`, or of `root/name.gz`, as strings; "" where blank.
 
     Nothing is inferred, so ids keep their leading zeros. Names of columns are stripped of
     spaces, which some releases have after the comma. `columns` are those that must be there.
+    A row with more or fewer fields than the header has its place in `FAULT`.
 
     Raises:
-        InputRefused: E102, neither file is there; E103, the table is damaged or lacks a column.
+        InputRefused: E102, neither file is there; E103, the table is damaged, lacks a column, or
+            most of its rows have another number of fields than its header.
     """
     path = next((p for p in (root / name, root / f"{name}.gz") if p.is_file()), None)
     if path is None:
@@ -27,58 +39,121 @@ def read(root: Path, name: str, columns: Sequence[str]) -> pl.DataFrame:
         content = path.read_bytes()
         # Decompressed here: a cut gzip stream must be an error, never a shorter table.
         content = gzip.decompress(content) if path.suffix == ".gz" else content
-        frame = pl.read_csv(content, infer_schema=False)
-    except (OSError, EOFError, pl.exceptions.PolarsError) as error:
-        raise InputRefused(
-            "E103",
+        frame = pl.read_csv(content, infer_schema=False, truncate_ragged_lines=True)
+        ragged = _ragged(content, frame.width)
+    except (OSError, EOFError, UnicodeError, csv.Error, pl.exceptions.PolarsError) as error:
+        raise _refused(
             path.name,
             f"the table cannot be read: {type(error).__name__}",
             "a whole CSV file in UTF-8",
             "download the table again and compare its checksum",
         ) from error
+    if len(ragged) > _WHOLE_COLUMN * frame.height:
+        raise _refused(
+            path.name,
+            f"the table cannot be read: {len(ragged)} of {frame.height} rows have another number "
+            "of fields than the header",
+            "rows of as many fields as the header has",
+            "download the table again and compare its checksum",
+        )
     frame = frame.rename(str.strip).with_columns(pl.all().fill_null(""))
     for column in columns:
         if column not in frame.columns:
-            raise InputRefused(
-                "E103",
-                path.name,
-                f"no column {column}",
-                ", ".join(columns),
-                "use the table as it was published",
-            )
-    return frame
+            raise _refused(path.name, f"no column {column}", ", ".join(columns), _AS_PUBLISHED)
+    return _placed(frame, path.name, ragged)
 
 
-def require_unique(frame: pl.DataFrame, column: str, name: str) -> None:
-    """Pass where no value of the column is repeated or blank.
+def unique(frame: pl.DataFrame, column: str) -> pl.DataFrame:
+    """The rows, with a fault for each whose value in the column is blank or is in another row too.
 
     Raises:
-        InputRefused: E103, a value is repeated or blank.
+        InputRefused: E103, most rows are so.
     """
-    repeated = frame.height - frame[column].n_unique()
-    blank = int((frame[column] == "").sum())
-    if repeated or blank:
-        raise InputRefused(
-            "E103",
-            name,
-            f"column {column} has {repeated} repeated and {blank} blank values",
-            "one row per id",
-            "use the table as it was published",
-        )
+    blank = pl.col(column) == ""
+    repeated = pl.col(column).is_duplicated() & ~blank
+    frame = _marked(frame, repeated, column, "the value is in several rows")
+    return _marked(frame, blank, column, "the value is blank")
 
 
-def require_pattern(frame: pl.DataFrame, column: str, pattern: str, name: str) -> None:
-    """Pass where every value of the column matches the whole regular expression.
+def matching(frame: pl.DataFrame, column: str, pattern: str) -> pl.DataFrame:
+    """The rows, with a fault for each whose value does not match the whole regular expression.
 
     Raises:
-        InputRefused: E103, a value does not match.
+        InputRefused: E103, most rows do not match.
     """
-    odd = int((~frame[column].str.contains(f"^(?:{pattern})$")).sum())
-    if odd:
-        raise InputRefused(
-            "E103",
-            name,
-            f"column {column} has {odd} malformed values",
-            f"values like {pattern}",
-            "use the table as it was published",
+    odd = ~pl.col(column).str.contains(f"^(?:{pattern})$")
+    return _marked(frame, odd, column, f"the value is not like {pattern}")
+
+
+def join(left: pl.DataFrame, right: pl.DataFrame, on: Sequence[str] | str) -> pl.DataFrame:
+    """Every row of `left` once, with the columns of the row of `right` that has the same key.
+
+    Where there is none the columns are null. A fault of the right row becomes one of the left row;
+    of rows with one key the first is taken, which `unique` has marked. Columns of `right` that
+    `left` has too are left out.
+    """
+    keys = [on] if isinstance(on, str) else list(on)
+    new = [c for c in right.columns if c not in left.columns]
+    other = right.select(*keys, *new, pl.col(FAULT).alias("#other"))
+    joined = left.join(other.unique(keys, keep="first", maintain_order=True), on=keys, how="left")
+    first, second = pl.col(FAULT), pl.col("#other").fill_null("")
+    both = pl.when(first == "").then(second).otherwise(first)
+    return joined.with_columns(both.alias(FAULT)).drop("#other")
+
+
+def number(column: str, dtype: type[pl.DataType]) -> pl.Expr:
+    """A column of text such as "1.0" as numbers, null where it is blank or no number."""
+    return pl.col(column).cast(pl.Float64, strict=False).cast(dtype, strict=False)
+
+
+_AS_PUBLISHED = "use the table as it was published"
+
+
+def _refused(name: str, observed: str, expected: str, remedy: str) -> InputRefused:
+    return InputRefused("E103", name, observed, expected, remedy)
+
+
+def _ragged(content: bytes, width: int) -> dict[int, int]:
+    """Number of fields by row (0 is the first after the header) where it is not `width`."""
+    lines = content.count(b"\n") + (not content.endswith(b"\n"))
+    if b'"' not in content and content.count(b",") == (width - 1) * lines:
+        return {}
+    limit = csv.field_size_limit(max(csv.field_size_limit(), len(content)))
+    try:
+        rows = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))
+        next(rows, None)
+        return {n: len(row) for n, row in enumerate(rows) if len(row) != width}
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _placed(frame: pl.DataFrame, name: str, ragged: dict[int, int]) -> pl.DataFrame:
+    place = pl.format("{}, row {}", pl.lit(name), pl.int_range(1, pl.len() + 1))
+    fault = pl.Series(FAULT, [""] * frame.height, pl.String)
+    for row, fields in ragged.items():
+        fault[row] = (
+            f"{name}, row {row + 1}: {fields} fields in the row, {frame.width} in the header"
         )
+    # Lines without any field are no rows.
+    blank = [row for row, fields in ragged.items() if not fields]
+    return (
+        frame.with_columns(place.alias(_PLACE), fault)
+        .filter(~pl.int_range(pl.len()).is_in(blank))
+    )  # fmt: skip
+
+
+def _marked(frame: pl.DataFrame, bad: pl.Expr, column: str, what: str) -> pl.DataFrame:
+    number = int(frame.select(bad.sum()).item())
+    if not number:
+        return frame
+    if number > _WHOLE_COLUMN * frame.height:
+        name = str(frame[_PLACE][0]).rsplit(", row ", 1)[0]
+        raise _refused(
+            name,
+            f"column {column}: in {number} of {frame.height} rows {what}",
+            "the values as published",
+            f"{_AS_PUBLISHED}; a program that reads ids as numbers changes them",
+        )
+    text = pl.format("{}: column {}: {}", pl.col(_PLACE), pl.lit(column), pl.lit(what))
+    fault = pl.when(bad & (pl.col(FAULT) == "")).then(text).otherwise(pl.col(FAULT))
+    return frame.with_columns(fault.alias(FAULT))

@@ -15,8 +15,8 @@ TEXT = "id, EncodedPixels,note\n0012,-1,\n13,,a\n"
 def test_every_cell_is_text_and_blank_is_empty(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text(TEXT)
     frame = tables.read(tmp_path, "t.csv", ("id", "EncodedPixels"))
-    assert frame.rows() == [("0012", "-1", ""), ("13", "", "a")]
-    assert frame.columns == ["id", "EncodedPixels", "note"]
+    published = frame.select("id", "EncodedPixels", "note")
+    assert published.rows() == [("0012", "-1", ""), ("13", "", "a")]
 
 
 @pytest.mark.parametrize("mark", [b"\xef\xbb\xbf", b""])
@@ -27,7 +27,7 @@ def test_byte_order_mark_and_crlf_make_no_difference(tmp_path: Path, mark: bytes
 
 def test_a_table_without_rows_is_empty(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("id,note\n")
-    assert tables.read(tmp_path, "t.csv", ("id",)).shape == (0, 2)
+    assert tables.read(tmp_path, "t.csv", ("id",)).height == 0
 
 
 def damaged() -> dict[str, bytes]:
@@ -46,7 +46,9 @@ def test_a_damaged_gzip_table_is_refused(tmp_path: Path, kind: str) -> None:
         tables.read(tmp_path, "t.csv", ("id",))
 
 
-@pytest.mark.parametrize("content", [b"", b"id,note\n1,2,3,4\n", b"id,note\n\xff\xfe,1\n"])
+@pytest.mark.parametrize(
+    "content", [b"", b"id,note\n1,2,3,4\n", b"id,note\n1\n2\n3,4\n", b"id,note\n\xff\xfe,1\n"]
+)
 def test_a_damaged_table_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "t.csv").write_bytes(content)
     with pytest.raises(InputRefused, match=r"E103 bad-table: t.csv: the table cannot be read"):
@@ -64,20 +66,73 @@ def test_a_missing_table_is_named(tmp_path: Path) -> None:
         tables.read(tmp_path, "t.csv", ("id",))
 
 
-def test_repeated_blank_and_malformed_values_are_counted(tmp_path: Path) -> None:
-    (tmp_path / "t.csv").write_text("id,n\n1,a\n1,b\n,c\n2,d\n")
-    frame = tables.read(tmp_path, "t.csv", ())
-    with pytest.raises(InputRefused, match="column id has 1 repeated and 1 blank values"):
-        tables.require_unique(frame, "id", "t.csv")
-    tables.require_unique(frame, "n", "t.csv")
-    with pytest.raises(InputRefused, match="column n has 2 malformed values"):
-        tables.require_pattern(frame, "n", "[ab]", "t.csv")
-    tables.require_pattern(frame, "n", "[a-d]", "t.csv")
+def table(folder: Path, text: str) -> pl.DataFrame:
+    (folder / "t.csv").write_text(text)
+    return tables.read(folder, "t.csv", ())
+
+
+def faults(frame: pl.DataFrame) -> dict[int, str]:
+    return {n: f for n, f in enumerate(frame[tables.FAULT], 1) if f}
+
+
+def test_a_row_of_another_length_is_named_and_the_others_stay(tmp_path: Path) -> None:
+    text = 'id,a,n\n1,x,3\n2,y\n3,"z\nz",4,5\n4,"p,q",6\n5,,\n'
+    frame = table(tmp_path, text)
+    assert frame["id"].to_list() == ["1", "2", "3", "4", "5"]
+    assert faults(frame) == {
+        2: "t.csv, row 2: 2 fields in the row, 3 in the header",
+        3: "t.csv, row 3: 4 fields in the row, 3 in the header",
+    }
+
+
+def test_a_line_without_any_field_is_no_row(tmp_path: Path) -> None:
+    frame = table(tmp_path, "id,n\n1,a\n\n2,b\n3,c\n\n")
+    assert frame["id"].to_list() == ["1", "2", "3"]
+    assert faults(frame) == {}
+
+
+def test_repeated_blank_and_malformed_values_are_named(tmp_path: Path) -> None:
+    frame = table(tmp_path, "id,n\n1,a\n1,b\n,c\n2,d\n3,\n4,a\n5,a\n")
+    assert faults(tables.unique(frame, "id")) == {
+        1: "t.csv, row 1: column id: the value is in several rows",
+        2: "t.csv, row 2: column id: the value is in several rows",
+        3: "t.csv, row 3: column id: the value is blank",
+    }
+    assert faults(tables.matching(frame, "n", "[a-d]?")) == {}
+    assert list(faults(tables.matching(frame, "n", "[ab]"))) == [3, 4, 5]
+
+
+def test_a_column_that_is_mostly_wrong_is_refused(tmp_path: Path) -> None:
+    """Ids that a program has read as numbers: nobody can tell what they were."""
+    frame = table(tmp_path, "id\n12.0\n13.0\n14\n")
+    with pytest.raises(InputRefused, match=r"E103 bad-table: t.csv: column id: in 2 of 3 rows"):
+        tables.matching(frame, "id", "[0-9]+")
+    with pytest.raises(InputRefused, match=r"column id: in 3 of 3 rows the value is in several"):
+        tables.unique(table(tmp_path, "id\n1\n1\n1\n"), "id")
 
 
 @pytest.mark.parametrize("value", ["ab", "ba", "", "a\nb"])
-def test_a_pattern_must_match_the_whole_value(value: str) -> None:
+def test_a_pattern_must_match_the_whole_value(tmp_path: Path, value: str) -> None:
     """Each alternative of the pattern is bound at both ends."""
-    tables.require_pattern(pl.DataFrame({"n": ["a", "b"]}), "n", "a|b", "t.csv")
-    with pytest.raises(InputRefused, match="column n has 1 malformed values"):
-        tables.require_pattern(pl.DataFrame({"n": ["a", value]}), "n", "a|b", "t.csv")
+    frame = table(tmp_path, f'm,n\n1,a\n2,b\n3,"{value}"\n')
+    assert list(faults(tables.matching(frame, "n", "a|b"))) == [3]
+
+
+def test_a_join_keeps_every_row_once_and_passes_faults_on(tmp_path: Path) -> None:
+    left = table(tmp_path, "image,study\n1,a\n2,b\n3,c\n4,a\n")
+    (tmp_path / "labels.csv").write_text("study,Edema\na,1\nb,x\nd,0\ne,0\nd,1\n")
+    right = tables.read(tmp_path, "labels.csv", ())
+    right = tables.unique(tables.matching(right, "Edema", "1|0"), "study")
+    joined = tables.join(left, right, "study")
+    assert joined.select("image", "Edema").rows() == [
+        ("1", "1"),
+        ("2", "x"),
+        ("3", None),
+        ("4", "1"),
+    ]
+    assert faults(joined) == {2: "labels.csv, row 2: column Edema: the value is not like 1|0"}
+
+
+def test_numbers_are_read_from_text(tmp_path: Path) -> None:
+    frame = table(tmp_path, 'n\n1.0\n-1\n""\nx\n2\n')
+    assert frame.select(tables.number("n", pl.Int8))["n"].to_list() == [1, -1, None, None, 2]

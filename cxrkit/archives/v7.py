@@ -85,8 +85,8 @@ def records(root: Path) -> Iterator[Record]:
     if not (root / "images").is_dir():
         raise InputRefused("E101", str(root), "no folder images", LAYOUT, "give the folder above")
     table = tables.read(root, _TABLE, _COLUMNS)
-    tables.require_unique(table, "v7_image_id", _TABLE)
-    tables.require_pattern(table, "v7_image_id", "[A-Za-z0-9_-]+", _TABLE)
+    table = tables.unique(table, "v7_image_id")
+    table = tables.matching(table, "v7_image_id", "[A-Za-z0-9_-]+")
     rows = {str(row["v7_image_id"]): row for row in table.iter_rows(named=True)}
     images = _images(root / "images")
     masks = {entry.name for entry in (root / "masks").glob("*.png")}

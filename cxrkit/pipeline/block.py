@@ -144,6 +144,11 @@ def _built(
 ) -> tuple[dict[str, object], dict[str, bytes]]:
     """As `_outcome`; `known` tells how far it came when an error is raised."""
     record, report = item.record, ""
+    known["stage"] = "list"
+    if record.fault:
+        raise ItemFault(
+            "E103", record.image, record.fault, "a whole row", "use the table as it was published"
+        )
     if setting.reports:
         known["stage"] = "report"
         found = tools.archive.report(setting.root, record)  # type: ignore[attr-defined]

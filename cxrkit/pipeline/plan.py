@@ -98,7 +98,7 @@ def survey(archive: Archive, root: Path) -> Plan:
     for record in archive.records(root):
         name = record.archive
         digest.update(_line(record))
-        if rule := rule_against(record.view, archive.CARD.blank_view_is_frontal):
+        if rule := _rule(record, archive):
             skipped[rule] += 1
             continue
         seen.append(_fingerprint(record))
@@ -132,7 +132,7 @@ def blocks(archive: Archive, root: Path, plan: Plan, seed: int) -> Iterator[Bloc
     digest, items, index = hashlib.sha256(), list[Item](), 0
     for record in _listed_again(archive, root):
         digest.update(_line(record))
-        if rule_against(record.view, archive.CARD.blank_view_is_frontal):
+        if _rule(record, archive):
             continue
         items.append(_item(record, plan, seed, root))
         if len(items) == BLOCK:
@@ -142,6 +142,13 @@ def blocks(archive: Archive, root: Path, plan: Plan, seed: int) -> Iterator[Bloc
         raise _changed(root)
     if items:
         yield Block(index, tuple(items))
+
+
+def _rule(record: Record, archive: Archive) -> str:
+    """Why the image is skipped by what the archive says of it; a faulty row says nothing."""
+    if record.fault:
+        return ""
+    return rule_against(record.view, archive.CARD.blank_view_is_frontal)
 
 
 def _listed_again(archive: Archive, root: Path) -> Iterator[Record]:
