@@ -5,9 +5,11 @@ import sys
 import typer
 
 from cxrkit.cli import train
+from cxrkit.cli.archives import archives
 from cxrkit.cli.build import build
 from cxrkit.cli.demo import demo
 from cxrkit.cli.phantom import phantom
+from cxrkit.cli.records import records
 from cxrkit.errors import CxrkitError
 
 app = typer.Typer(
@@ -18,9 +20,11 @@ app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
 )
+app.command()(archives)
 app.command()(build)
 app.command()(demo)
 app.command()(phantom)
+app.command()(records)
 app.add_typer(train.app, name="train")
 
 

@@ -13,24 +13,37 @@ from cxrkit.errors import InputRefused
 from cxrkit.imaging import masks, radiograph
 from cxrkit.records import Record
 from cxrkit.segmentation import SIZE, squash
-from cxrkit.terms import MaskConvention, Split
+from cxrkit.terms import MASK_CONVENTIONS, MaskConvention, Split
 
 STORED = 320  # pixels: what a training image is kept at, so that zooming in stays sharp
-PLAIN_VALUES = {"lung": (255,), "ignore": ()}
+ATTACHED_VALUES = {"lung": (255,), "ignore": (127,)}
 
 
 @dataclass(frozen=True)
 class Case:
-    """One radiograph and its mask on disk."""
+    """One radiograph and its mask: the archive's own, or the file that was attached."""
 
     archive: str
-    image_id: str
-    patient_id: str
-    image: Path
-    mask: Path
-    mask_values: dict[str, tuple[int, ...]]
+    root: Path
+    record: Record
+    attached: Path | None
     convention: MaskConvention
     split: Split = "train"
+
+    @property
+    def image_id(self) -> str:
+        """As the archive says."""
+        return self.record.image_id
+
+    @property
+    def patient_id(self) -> str:
+        """The patient, or the image itself where the archive names none."""
+        return self.record.patient_id or f"image:{self.record.image_id}"
+
+    @property
+    def image(self) -> Path:
+        """The radiograph's file."""
+        return self.root / self.record.image
 
 
 @dataclass(frozen=True)
@@ -58,19 +71,15 @@ def gather(
         InputRefused: E101, the archive is not there or none of its records has a mask.
     """
     adapter = archives.load(archive)
-    values = getattr(adapter, "MASK_VALUES", PLAIN_VALUES)
+    own = adapter.CARD.mask_convention
     stems = {p.stem: p for p in sorted(attached.glob("*.png"))} if attached else {}
     cases = []
     for record in adapter.records(root):
-        own = adapter.CARD.mask_convention if record.mask else None
-        if own is not None:
-            mask = (root / record.mask, values, own)
+        if record.mask and own in MASK_CONVENTIONS:
+            cases.append(Case(archive, root, record, None, own))
         elif Path(record.image).stem in stems:
-            ignoring = {"lung": (255,), "ignore": (127,)}
-            mask = (stems[Path(record.image).stem], ignoring, attached_convention)
-        else:
-            continue
-        cases.append(Case(archive, record.image_id, _patient(record), root / record.image, *mask))
+            file = stems[Path(record.image).stem]
+            cases.append(Case(archive, root, record, file, attached_convention))
     if not cases:
         raise InputRefused(
             "E101", str(root), f"no {archive} image has a lung mask", "masks",
@@ -110,10 +119,17 @@ def split_hash(cases: Sequence[Case]) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
+def read_mask(case: Case) -> tuple[np.ndarray, np.ndarray]:
+    """The lung and the ignored pixels of the case, two bool arrays of the image's size."""
+    if case.attached:
+        return masks.read_mask(case.attached, **ATTACHED_VALUES)
+    return archives.read_mask(archives.load(case.archive), case.root, case.record)
+
+
 def read(case: Case) -> Pair:
     """The case at (STORED, STORED), the image averaged down, the mask by nearest neighbour."""
     pixels = radiograph.read(case.image, smallest=STORED).pixels
-    lung, ignore = masks.read_mask(case.mask, **case.mask_values)
+    lung, ignore = read_mask(case)
     return Pair(
         case,
         cv2.resize(pixels, (STORED, STORED), interpolation=cv2.INTER_AREA),
@@ -125,17 +141,12 @@ def read(case: Case) -> Pair:
 def read_for_test(case: Case) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Image uint8, lung and ignore bool, all (224, 224), by the steps of `cxr build`."""
     pixels = radiograph.read(case.image, smallest=SIZE).pixels
-    lung, ignore = masks.read_mask(case.mask, **case.mask_values)
+    lung, ignore = read_mask(case)
     return (
         squash(pixels),
         masks.resize_mask(lung, SIZE, SIZE),
         masks.resize_mask(ignore, SIZE, SIZE),
     )
-
-
-def _patient(record: Record) -> str:
-    """The patient, or the image itself where the archive names none."""
-    return record.patient_id or f"image:{record.image_id}"
 
 
 def _hash(seed: int, archive: str, patient: str) -> str:

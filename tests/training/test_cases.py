@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from cxrkit.errors import InputRefused
+from cxrkit.records import Record
 from cxrkit.training.cases import Case, assign_splits, gather, read, read_for_test, split_hash
 
 
 def many(patients: int, images: int) -> list[Case]:
     """Cases of an archive with `images` radiographs per patient."""
     return [
-        Case("v7", f"{p}-{i}", str(p), Path(), Path(), {}, "included")
+        Case("v7", Path(), Record("v7", f"{p}-{i}", "x.png", patient_id=str(p)), None, "included")
         for p in range(patients)
         for i in range(images)
     ]
@@ -63,7 +64,7 @@ def test_gather_pairs_each_image_with_its_mask(drawn_archive: Path) -> None:
 def test_reading_for_test_matches_the_mask_file(drawn_archive: Path) -> None:
     case = gather("shenzhen", drawn_archive, None, "included")[0]
     _, lung, ignore = read_for_test(case)
-    drawn = cv2.imread(str(case.mask), cv2.IMREAD_GRAYSCALE) > 127
+    drawn = cv2.imread(str(case.root / case.record.mask), cv2.IMREAD_GRAYSCALE) > 127
     assert lung.mean() == pytest.approx(drawn.mean(), rel=0.02)
     assert not ignore.any()
 
@@ -77,7 +78,7 @@ def test_masks_are_attached_by_stem(tmp_path: Path) -> None:
         cv2.imwrite(str(images / f"{stem}.jpeg"), np.full((40, 40), 9, np.uint8))
     cv2.imwrite(str(masks / "IM-0002-0001.png"), np.full((40, 40), 255, np.uint8))
     cases = gather("guangzhou", tmp_path, masks, "included")
-    assert [c.mask.stem for c in cases] == ["IM-0002-0001"]
+    assert [c.attached.stem for c in cases if c.attached] == ["IM-0002-0001"]
     assert cases[0].convention == "included"
 
 

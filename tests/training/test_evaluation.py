@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cxrkit.records import Record
 from cxrkit.segmentation import Recipe, Segmenter
 from cxrkit.training.cases import Case, gather
 from cxrkit.training.evaluation import Score, evaluate, interval, measure, summary
@@ -40,7 +41,13 @@ def test_equal_and_empty_masks() -> None:
 
 def scores(values: list[float], patients: list[str]) -> list[Score]:
     return [
-        Score(Case("v7", str(i), p, Path(), Path(), {}, "included"), v, v, 0, 0)
+        Score(
+            Case("v7", Path(), Record("v7", str(i), "x.png", patient_id=p), None, "included"),
+            v,
+            v,
+            0,
+            0,
+        )
         for i, (v, p) in enumerate(zip(values, patients, strict=True))
     ]
 

@@ -1,0 +1,82 @@
+"""`cxr records`: an archive's list of images, with everything that it says of them."""
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import polars as pl
+import typer
+
+from cxrkit import archives
+from cxrkit.errors import InputRefused
+from cxrkit.pipeline import durable
+from cxrkit.records import from_frame
+
+SUFFIXES = (".parquet", ".csv", ".jsonl")
+
+
+def records(
+    archive: Annotated[str, typer.Argument(help=", ".join(archives.names()) + ".")],
+    root: Annotated[Path, typer.Argument(help="The folder that holds it; never written to.")],
+    out: Annotated[
+        Path | None,
+        typer.Argument(
+            help="FILE.parquet, .csv or .jsonl; a file there is replaced.",
+            show_default="JSON lines on stdout",
+        ),
+    ] = None,
+    annotations: Annotated[
+        bool,
+        typer.Option("--annotations", help="What readers marked (boxes, regions), one row each."),
+    ] = False,
+) -> None:
+    """Write one row per image of an archive: ids, patient, view, split, labels, and the rest.
+
+    Labels are 1 present, 0 absent, -1 uncertain, blank not mentioned. No pixel is read. A corrupt
+    row of the archive's tables keeps its place and says in `fault` what is wrong; exit status 3.
+
+    Example: cxr records shenzhen SZ-CXR records.csv
+    """
+    if out is not None and out.suffix not in SUFFIXES:
+        raise InputRefused(
+            "E107", str(out), f"the suffix {out.suffix}", " or ".join(SUFFIXES), "name it so"
+        )
+    adapter = archives.load(archive)
+    table = _annotations(adapter, archive, root) if annotations else archives.table(adapter, root)
+    faulty = 0 if annotations else int((table["fault"] != "").sum())
+    lines = table.iter_rows(named=True) if annotations else map(asdict, from_frame(table))
+    if out is None:
+        for line in lines:
+            print(json.dumps(line, ensure_ascii=False))
+    else:
+        _write(table, (json.dumps(line, ensure_ascii=False) for line in lines), out)
+        print(f"{table.height} {'annotations' if annotations else 'images'} in {out}")
+    if faulty:
+        print(f"{faulty} corrupt rows, named in the column fault", file=sys.stderr)
+        raise typer.Exit(3)
+
+
+def _annotations(adapter: archives.Archive, name: str, root: Path) -> pl.DataFrame:
+    marked = archives.annotations(adapter, root)
+    if marked is None:
+        raise InputRefused(
+            "E107", "--annotations", f"{name} has none", "an archive that readers marked",
+            "leave the option out",
+        )  # fmt: skip
+    return marked
+
+
+def _write(table: pl.DataFrame, lines: Iterator[str], out: Path) -> None:
+    """The file under a temporary name first: no half of it is ever seen."""
+    scratch = out.with_name(f".{out.name}.part")
+    with durable.writing(out):
+        if out.suffix == ".parquet":
+            table.write_parquet(scratch, compression="zstd")
+        elif out.suffix == ".csv":
+            table.write_csv(scratch)
+        else:
+            scratch.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        scratch.replace(out)
