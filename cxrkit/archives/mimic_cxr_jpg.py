@@ -16,6 +16,7 @@ from pathlib import Path
 import polars as pl
 
 from cxrkit import claims, tables
+from cxrkit import records as rows
 from cxrkit.archives import Card
 from cxrkit.claims import Claim
 from cxrkit.errors import InputRefused, ItemFault
@@ -79,7 +80,25 @@ _KEPT = (
     "ViewCodeSequence_CodeMeaning",
     "PatientOrientationCodeSequence_CodeMeaning",
 )
-_BLOCK = 10_000  # rows turned into Python objects at a time
+_NUMBER = r"(?:[0-9]{1,6}(?:\.0)?)?"
+_STATE = r"(?:(?:1|0|-1)(?:\.0)?)?"
+
+
+def table(root: Path) -> pl.DataFrame:
+    """One row per row of the metadata table, see `records`.
+
+    Raises:
+        InputRefused: E101, no folder `files`; E102, a table is missing; E103, a table is damaged,
+            lacks a column, or most of its rows are wrong.
+    """
+    if not (root / "files").is_dir():
+        raise InputRefused("E101", str(root), "no folder files", LAYOUT, "give the folder above it")
+    metadata = _metadata(root)
+    split = tables.read(root, _SPLIT, ("dicom_id", "split"))
+    split = tables.matching(tables.unique(split, "dicom_id"), "split", "|".join(SPLITS))
+    frame = tables.join(metadata, split.select("dicom_id", "split", tables.FAULT), "dicom_id")
+    frame = tables.join(frame, _chexpert(root), "study_id")
+    return rows.completed(frame, "mimic-cxr-jpg", CARD.observations)
 
 
 def records(root: Path) -> Iterator[Record]:
@@ -90,23 +109,9 @@ def records(root: Path) -> Iterator[Record]:
     of the metadata table.
 
     Raises:
-        InputRefused: E101, no folder `files`; E102, a table is missing; E103, a table is damaged,
-            lacks a column, repeats an id or holds a value outside its vocabulary.
+        InputRefused: as `table`.
     """
-    if not (root / "files").is_dir():
-        raise InputRefused("E101", str(root), "no folder files", LAYOUT, "give the folder above it")
-    metadata = _metadata(root)
-    split = tables.read(root, _SPLIT, ("dicom_id", "split"))
-    tables.require_unique(split, "dicom_id", _SPLIT)
-    tables.require_pattern(split, "split", "|".join(SPLITS), _SPLIT)
-    chexpert = _chexpert(root)
-    frame = (
-        metadata.join(split.select("dicom_id", "split"), on="dicom_id", how="left")
-        .join(chexpert, on="study_id", how="left")
-        .sort("image")
-    )
-    kept = [c for c in metadata.columns if c not in (*_READ, "image")]
-    return _records(frame, kept)
+    return rows.from_frame(table(root))
 
 
 def report(root: Path, record: Record) -> str | None:
@@ -129,52 +134,40 @@ def report(root: Path, record: Record) -> str | None:
 def _metadata(root: Path) -> pl.DataFrame:
     """The metadata table with the path of each image, rows and columns as numbers."""
     frame = tables.read(root, _METADATA, (*_READ, *_KEPT))
-    tables.require_unique(frame, "dicom_id", _METADATA)
     # Ids become folder names.
-    tables.require_pattern(frame, "dicom_id", "[0-9A-Za-z][0-9A-Za-z.-]*", _METADATA)
-    tables.require_pattern(frame, "subject_id", "[0-9]{2,}", _METADATA)
-    tables.require_pattern(frame, "study_id", "[0-9]+", _METADATA)
-    for column in ("Rows", "Columns"):
-        tables.require_pattern(frame, column, r"(?:[0-9]{1,6}(?:\.0)?)?", _METADATA)
+    for column, pattern in (
+        ("dicom_id", "[0-9A-Za-z][0-9A-Za-z.-]*"),
+        ("subject_id", "[0-9]{2,}"),
+        ("study_id", "[0-9]+"),
+        ("Rows", _NUMBER),
+        ("Columns", _NUMBER),
+    ):
+        frame = tables.matching(frame, column, pattern)
+    frame = tables.unique(frame, "dicom_id")
     subject, study = pl.col("subject_id"), pl.col("study_id")
     folder = "files/p" + subject.str.slice(0, 2) + "/p" + subject + "/s" + study
-    return frame.with_columns(
+    kept = [c for c in frame.columns if c not in _READ and not c.startswith("#")]
+    return frame.select(
+        "study_id",
+        "dicom_id",
+        tables.FAULT,
+        pl.col("dicom_id").alias("image_id"),
+        subject.alias("patient_id"),
         (folder + "/" + pl.col("dicom_id") + ".jpg").alias("image"),
-        *(_number(column, pl.Int32) for column in ("Rows", "Columns")),
+        pl.col("ViewPosition").alias("view"),
+        tables.number("Rows", pl.Int32).alias("rows"),
+        tables.number("Columns", pl.Int32).alias("columns"),
+        *(pl.col(c).alias(rows.EXTRA + c) for c in kept),
     )
 
 
 def _chexpert(root: Path) -> pl.DataFrame:
     """study_id and the 14 observations as 1, 0, -1 or null."""
-    frame = tables.read(root, _CHEXPERT, ("study_id", *OBSERVATIONS))
-    tables.require_unique(frame, "study_id", _CHEXPERT)
+    frame = tables.unique(tables.read(root, _CHEXPERT, ("study_id", *OBSERVATIONS)), "study_id")
     for observation in OBSERVATIONS:
-        tables.require_pattern(frame, observation, r"(?:(?:1|0|-1)(?:\.0)?)?", _CHEXPERT)
-    return frame.select("study_id", *(_number(o, pl.Int8) for o in OBSERVATIONS))
-
-
-def _number(column: str, dtype: type[pl.Int8] | type[pl.Int32]) -> pl.Expr:
-    """A column of text such as "1.0" as whole numbers, null where blank."""
-    return pl.col(column).cast(pl.Float64, strict=False).cast(dtype)
-
-
-def _records(frame: pl.DataFrame, kept: list[str]) -> Iterator[Record]:
-    for block in frame.iter_slices(_BLOCK):
-        facts = block.select(*_READ, "image", "split").iter_rows()
-        labels = block.select(OBSERVATIONS).iter_rows()
-        extras = block.select(kept).iter_rows()
-        for fact, label, extra in zip(facts, labels, extras, strict=True):
-            dicom_id, subject_id, study_id, view, rows, columns, image, split = fact
-            yield Record(
-                archive="mimic-cxr-jpg",
-                image_id=dicom_id,
-                image=image,
-                patient_id=subject_id,
-                study_id=study_id,
-                view=view,
-                split=split or "",
-                rows=rows,
-                columns=columns,
-                labels={o: v for o, v in zip(OBSERVATIONS, label, strict=True) if v is not None},
-                extra=dict(zip(kept, extra, strict=True)),
-            )
+        frame = tables.matching(frame, observation, _STATE)
+    return frame.select(
+        "study_id",
+        tables.FAULT,
+        *(tables.number(o, pl.Int8).alias(rows.LABEL + o) for o in OBSERVATIONS),
+    )

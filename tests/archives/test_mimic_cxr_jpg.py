@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from cxrkit import records as rows
 from cxrkit.archives import mimic_cxr_jpg
 from cxrkit.errors import InputRefused, ItemFault
 
@@ -65,7 +66,7 @@ def test_blocks_of_rows_leave_no_seam(
     mimic_cxr_jpg_tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = list(mimic_cxr_jpg.records(mimic_cxr_jpg_tree))
-    monkeypatch.setattr(mimic_cxr_jpg, "_BLOCK", 3)
+    monkeypatch.setattr(rows, "_BLOCK", 3)
     assert list(mimic_cxr_jpg.records(mimic_cxr_jpg_tree)) == whole
 
 
@@ -98,21 +99,60 @@ def test_a_missing_table_is_refused(mimic_cxr_jpg_tree: Path, table: str) -> Non
         ("metadata", "ViewPosition", "View", "no column ViewPosition"),
         ("chexpert", "Lung Opacity", "Airspace Opacity", "no column Lung Opacity"),
         ("split", "split\n", "fold\n", "no column split"),
-        ("split", ",test", ",val", "column split has 1 malformed values"),
-        ("metadata", f"{ID}a", f"{ID}b", "column dicom_id has 1 repeated and 0 blank values"),
-        ("metadata", ",11000001,", ",../11,", "column subject_id has 1 malformed values"),
-        ("metadata", f"{ID}a", "..", "column dicom_id has 1 malformed values"),
-        ("metadata", ",3056,", ",tall,", "column Rows has 4 malformed values"),
-        ("chexpert", "50000003", "50000002", "column study_id has 1 repeated and 0 blank values"),
-        ("chexpert", ",-1.0,", ",2.0,", "column Edema has 1 malformed values"),
+        ("metadata", f"{ID}", "1.0e+", "column dicom_id: in 4 of 4 rows the value is not like"),
+        ("metadata", ",10000001,", ",10000001.0,", "column subject_id: in 3 of 4 rows"),
+        ("metadata", ",3056,", ",tall,", "column Rows: in 4 of 4 rows the value is not like"),
+        ("chexpert", "50000003", "50000002", "column study_id: in 2 of 2 rows the value is in se"),
     ],
 )
-def test_a_bad_table_is_refused(
+def test_a_table_that_is_wrong_throughout_is_refused(
     mimic_cxr_jpg_tree: Path, table: str, old: str, new: str, observed: str
 ) -> None:
-    path = mimic_cxr_jpg_tree / f"mimic-cxr-2.0.0-{table}.csv"
-    assert old in path.read_text()
-    path.write_text(path.read_text().replace(old, new))
+    change(mimic_cxr_jpg_tree, table, old, new)
     with pytest.raises(InputRefused) as caught:
         mimic_cxr_jpg.records(mimic_cxr_jpg_tree)
-    assert (caught.value.code, caught.value.observed) == ("E103", observed)
+    assert caught.value.code == "E103"
+    assert caught.value.observed.startswith(observed)
+
+
+@pytest.mark.parametrize(
+    ("table", "old", "new", "faults"),
+    [
+        ("split", ",test", ",val", ["split.csv, row 3: column split: the value is not like"]),
+        (
+            "metadata",
+            f"{ID}a",
+            f"{ID}b",
+            [f"metadata.csv, row {n}: column dicom_id: the value is in several" for n in (1, 2)],
+        ),
+        ("metadata", ",11000001,", ",../11,", ["metadata.csv, row 3: column subject_id:"]),
+        ("metadata", f"{ID}a", "..", ["metadata.csv, row 2: column dicom_id:"]),
+        (
+            "chexpert",
+            ",-1.0,",
+            ",2.0,",
+            [f"chexpert.csv, row 1: column {o}:" for o in ("Edema", "Edema")],
+        ),
+    ],
+)
+def test_a_bad_row_is_named_and_the_others_are_used(
+    mimic_cxr_jpg_tree: Path, table: str, old: str, new: str, faults: list[str]
+) -> None:
+    """A fault of a study's labels is one of each of its images."""
+    whole = list(mimic_cxr_jpg.records(mimic_cxr_jpg_tree))
+    change(mimic_cxr_jpg_tree, table, old, new)
+    found = list(mimic_cxr_jpg.records(mimic_cxr_jpg_tree))
+    bad = [r for r in found if r.fault]
+    assert len(bad) == len(faults)
+    for record, start in zip(bad, faults, strict=True):
+        assert record.fault.startswith(f"mimic-cxr-2.0.0-{start}")
+        assert record.labels == record.extra == {} and record.patient_id == ""
+    fine = [r for r in found if not r.fault]
+    assert len(fine) == 4 - len(faults) and all(r in whole for r in fine)
+
+
+def change(root: Path, table: str, old: str, new: str) -> None:
+    """Replace a text in one of the tables."""
+    path = root / f"mimic-cxr-2.0.0-{table}.csv"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
