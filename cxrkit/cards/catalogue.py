@@ -48,10 +48,9 @@ def page(name: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def document(introduction: str) -> str:
-    """The page of all archives: the introduction, the table, and every archive's page."""
-    pages = "\n".join(page(name) for name in archives.names())
-    return f"{introduction.rstrip()}\n\n{table()}\n{pages}"
+def document() -> str:
+    """The table and every archive's page: the second half of docs/archives.md."""
+    return table() + "".join(f"\n{page(name)}" for name in archives.names())
 
 
 def _line(name: str) -> str:

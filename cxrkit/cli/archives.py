@@ -11,9 +11,15 @@ def archives(
     name: Annotated[
         str | None, typer.Argument(help="One of them.", show_default="a table of all")
     ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="The table and the pages of all archives.")
+    ] = False,
 ) -> None:
     """Print the archives that can be read, or the page of one: layout, terms, traps, counts.
 
     Example: cxr archives shenzhen
     """
-    print(catalogue.table() if name is None else catalogue.page(name), end="")
+    if everything:
+        print(catalogue.document(), end="")
+    else:
+        print(catalogue.table() if name is None else catalogue.page(name), end="")
