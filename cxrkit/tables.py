@@ -24,7 +24,8 @@ def read(root: Path, name: str, columns: Sequence[str]) -> pl.DataFrame:
 
     Nothing is inferred, so ids keep their leading zeros. Names of columns are stripped of
     spaces, which some releases have after the comma. `columns` are those that must be there.
-    A row with more or fewer fields than the header has its place in `FAULT`.
+    A row with more or fewer fields than the header has its place in `FAULT`; it may leave out
+    last columns that have no name, such as those of `Bbox [x,y,w,h],,,` of ChestX-ray14.
 
     Raises:
         InputRefused: E102, neither file is there; E103, the table is damaged, lacks a column, or
@@ -114,15 +115,16 @@ def _refused(name: str, observed: str, expected: str, remedy: str) -> InputRefus
 
 
 def _ragged(content: bytes, width: int) -> dict[int, int]:
-    """Number of fields by row (0 is the first after the header) where it is not `width`."""
+    """Number of fields by row (0 is the first after the header) where it is not the header's."""
     lines = content.count(b"\n") + (not content.endswith(b"\n"))
     if b'"' not in content and content.count(b",") == (width - 1) * lines:
         return {}
     limit = csv.field_size_limit(max(csv.field_size_limit(), len(content)))
     try:
         rows = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))
-        next(rows, None)
-        return {n: len(row) for n, row in enumerate(rows) if len(row) != width}
+        header = next(rows, [])
+        named = max((n for n, name in enumerate(header, 1) if name.strip()), default=0)
+        return {n: len(row) for n, row in enumerate(rows) if not named <= len(row) <= width}
     finally:
         csv.field_size_limit(limit)
 

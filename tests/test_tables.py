@@ -30,6 +30,24 @@ def test_a_table_without_rows_is_empty(tmp_path: Path) -> None:
     assert tables.read(tmp_path, "t.csv", ("id",)).height == 0
 
 
+def test_a_row_may_leave_out_last_columns_without_a_name(tmp_path: Path) -> None:
+    """The header of ChestX-ray14's boxes ends in three commas, its rows do not."""
+    (tmp_path / "t.csv").write_text("id,[x,y],,\na,1,2\nb,3,4,,\nc,5\nd,1,2,,,9\n")
+    frame = tables.read(tmp_path, "t.csv", ("id", "[x", "y]"))
+    assert frame["y]"].to_list() == ["2", "4", "", "2"]
+    assert frame[tables.FAULT].to_list() == [
+        "",
+        "",
+        "t.csv, row 3: 2 fields in the row, 5 in the header",
+        "t.csv, row 4: 6 fields in the row, 5 in the header",
+    ]
+
+
+def test_commas_in_a_quoted_header_do_not_count(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text('id,"[x,y]"\na,1\n')
+    assert tables.read(tmp_path, "t.csv", ("[x,y]",))[tables.FAULT].to_list() == [""]
+
+
 def damaged() -> dict[str, bytes]:
     packed = gzip.compress((TEXT * 5000).encode())
     return {
