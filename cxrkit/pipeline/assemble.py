@@ -5,20 +5,18 @@ shared by all four, DicomPath by metadata and segmented (where it is the same te
 """
 
 import errno
-import hashlib
 import itertools
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
-from cxrkit.errors import IntegrityFailure
-from cxrkit.pipeline import block, durable, quarantine
+from cxrkit.pipeline import csv_files, durable, quarantine
+from cxrkit.pipeline.block import Line, Lines
 from cxrkit.terms import OBSERVATIONS
 
 RECORDS = "records.parquet"
@@ -57,24 +55,6 @@ SCHEMA: dict[str, pl.DataType] = {
 }  # fmt: skip
 
 _CHUNK = 256  # blocks to a row group of records.parquet: 8,192 rows
-_BUFFER = 1 << 20  # bytes of a CSV between two writes
-Line = Mapping[str, Any]
-
-
-def rows(out: Path, index: int, sha256: str) -> list[Line]:
-    """The lines of a committed block, one for each item.
-
-    Raises:
-        IntegrityFailure: E501, the file is not the one that was committed.
-    """
-    path = block.path_of(out, index)
-    data = path.read_bytes() if path.is_file() else b""
-    if hashlib.sha256(data).hexdigest() != sha256:
-        raise IntegrityFailure(
-            "E501", path.relative_to(out).as_posix(), "it changed after it was written",
-            "the file that the journal names", "run the same command again: it is made anew",
-        )  # fmt: skip
-    return [json.loads(line) for line in data.splitlines()]
 
 
 def outputs(row: Line) -> Iterator[tuple[str, str, int]]:
@@ -83,7 +63,7 @@ def outputs(row: Line) -> Iterator[tuple[str, str, int]]:
         yield row[name], row[f"{name}_sha256"], row[f"{name}_bytes"]
 
 
-def write_tables(out: Path, lines: Callable[[], Iterable[list[Line]]]) -> Counter[str]:
+def write_tables(out: Path, lines: Lines) -> Counter[str]:
     """Write TABLES below `out` and say how often each outcome and each split occurs.
 
     `lines` gives the lines of all blocks in order, one block after the other, each time anew.
@@ -99,30 +79,14 @@ def write_tables(out: Path, lines: Callable[[], Iterable[list[Line]]]) -> Counte
 
 
 def _write_csvs(scratch: Path, blocks: Iterable[list[Line]]) -> Counter[str]:
-    counts: Counter[str] = Counter()
-    with ExitStack() as open_files:
-        put = {name: open_files.enter_context(durable.stream(scratch / name)) for name in CSVS}
-        text = {name: [_line(columns)] for name, columns in CSVS.items()}
-        size = 0
-        for lines in blocks:
-            for line in lines:
-                counts[" ".join((line["outcome"], line["why"])).strip()] += 1
-                if line["outcome"] == "built":
-                    counts[f"split {line['row']['split']}"] += 1
-                for name, values in _cells(line).items():
-                    text[name].append(_line(values))
-                    size += len(text[name][-1])
-            if size > _BUFFER:
-                _flush(put, text)
-                size = 0
-        _flush(put, text)
-    return counts
+    splits: Counter[str] = Counter()
 
+    def cells(line: Line) -> dict[str, Sequence[object]]:
+        if line["outcome"] == "built":
+            splits[f"split {line['row']['split']}"] += 1
+        return _cells(line)
 
-def _flush(put: Mapping[str, Callable[[bytes], None]], text: Mapping[str, list[str]]) -> None:
-    for name, lines in text.items():
-        put[name]("".join(lines).encode("utf-8"))
-        lines.clear()
+    return csv_files.write(scratch, CSVS, blocks, cells) + splits
 
 
 def _cells(line: Line) -> dict[str, Sequence[object]]:
@@ -143,17 +107,6 @@ def _cells(line: Line) -> dict[str, Sequence[object]]:
         "CXLSeg-split.csv": [*ids, row["split"]],
         "CXLSeg-mask.csv": [*ids, row["mask_jpeg"]],
     }
-
-
-def _line(values: Iterable[object]) -> str:
-    """One line of CSV (RFC 4180 quoting, one line feed); None is blank."""
-    return ",".join(_cell("" if value is None else str(value)) for value in values) + "\n"
-
-
-def _cell(text: str) -> str:
-    if any(character in text for character in ',"\n\r'):
-        return '"' + text.replace('"', '""') + '"'
-    return text
 
 
 def _write_records(scratch: Path, blocks: Iterable[list[Line]]) -> None:

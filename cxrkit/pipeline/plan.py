@@ -10,7 +10,7 @@ import json
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +18,11 @@ import numpy as np
 from cxrkit import terms
 from cxrkit.archives import Archive
 from cxrkit.errors import InputRefused, ItemFault, ResourceExhausted
-from cxrkit.pipeline import identifiers
+from cxrkit.pipeline import block, identifiers
+from cxrkit.pipeline.block import Block
 from cxrkit.records import Record
 from cxrkit.terms import Split
 
-BLOCK = 32  # images; a block is committed whole, and redone whole after a crash
 # The values of View Position seen in the archives; any other text is not repeated in a message.
 _VIEWS = frozenset(
     {"AP", "PA", "LATERAL", "LL", "RL", "LAO", "RAO", "LPO", "RPO", "AP AXIAL", "AP LLD", "PA LLD",
@@ -45,17 +45,11 @@ class Item:
         """The folder of the image below files/ and masks/."""
         return f"p{self.patient[:2]}/p{self.patient}/s{self.study}"
 
-
-@dataclass(frozen=True)
-class Block:
-    """Up to BLOCK neighbours of the archive's list, computed and committed together.
-
-    `faults` maps the place of an item that killed its worker to the code and what was seen.
-    """
-
-    index: int
-    items: tuple[Item, ...]
-    faults: Mapping[int, tuple[str, str]] = field(default_factory=dict)
+    @property
+    def outputs(self) -> tuple[str, str, str]:
+        """The image, its published JPEG mask and its lossless mask, relative to the dataset."""
+        name = f"{self.folder}/{self.image}"
+        return f"files/{name}.jpg", f"files/{name}-mask.jpg", f"masks/{name}.png"
 
 
 @dataclass(frozen=True)
@@ -97,7 +91,7 @@ def survey(archive: Archive, root: Path) -> Plan:
     name = ""
     for record in archive.records(root):
         name = record.archive
-        digest.update(_line(record))
+        digest.update(line_of(record))
         if rule := _rule(record, archive):
             skipped[rule] += 1
             continue
@@ -123,25 +117,23 @@ def survey(archive: Archive, root: Path) -> Plan:
 
 
 def blocks(archive: Archive, root: Path, plan: Plan, seed: int) -> Iterator[Block]:
-    """All blocks in order. Block k holds the same items in every run over the same list.
+    """All blocks in order.
 
     Raises:
         InputRefused: E207, the archive no longer lists what the plan saw.
         ResourceExhausted: E202, it can no longer be listed at all.
     """
-    digest, items, index = hashlib.sha256(), list[Item](), 0
+    return block.cut(_items(archive, root, plan, seed))
+
+
+def _items(archive: Archive, root: Path, plan: Plan, seed: int) -> Iterator[Item]:
+    digest = hashlib.sha256()
     for record in _listed_again(archive, root):
-        digest.update(_line(record))
-        if _rule(record, archive):
-            continue
-        items.append(_item(record, plan, seed, root))
-        if len(items) == BLOCK:
-            yield Block(index, tuple(items))
-            items, index = [], index + 1
+        digest.update(line_of(record))
+        if not _rule(record, archive):
+            yield _item(record, plan, seed, root)
     if digest.hexdigest() != plan.digest:
         raise _changed(root)
-    if items:
-        yield Block(index, tuple(items))
 
 
 def _rule(record: Record, archive: Archive) -> str:
@@ -192,7 +184,7 @@ def _changed(root: Path) -> InputRefused:
     )
 
 
-def _line(record: Record) -> bytes:
+def line_of(record: Record) -> bytes:
     """Everything the archive says of the image, as one line."""
     facts = vars(record) | {"labels": dict(record.labels), "extra": dict(record.extra)}
     return json.dumps(facts).encode("ascii") + b"\n"

@@ -8,35 +8,40 @@ from typing import Any
 import cxrkit
 from cxrkit import segmentation
 from cxrkit.archives import Card
-from cxrkit.pipeline.block import Setting
 from cxrkit.pipeline.plan import Plan
+from cxrkit.pipeline.segmented import Segmentation
 
 _LIBRARIES = ("numpy", "opencv-python-headless", "pydicom", "polars")
 _CODECS = ("python-gdcm", "pylibjpeg", "pylibjpeg-openjpeg", "pylibjpeg-rle")  # of the dicom extra
 
 
-def choices(setting: Setting, survey: Plan, seed: int) -> dict[str, Any]:
+def choices(archive: str, task: Segmentation, survey: Plan, seed: int) -> dict[str, Any]:
     """What the user chose and what the archive lists; the engine only where it was named."""
     chosen = {
-        "archive": setting.archive,
-        "--mask-convention": setting.convention,
+        "archive": archive,
+        "--mask-convention": task.convention,
         "--seed": seed,
         "images listed": survey.records,
         "SHA-256 of the list": survey.digest,
-        "weights": segmentation.weights_sha256(setting.weights, setting.precision),
+        "weights": segmentation.weights_sha256(task.weights, task.precision),
     }
-    return chosen if setting.engine == "auto" else chosen | {"engine": setting.engine}
+    return chosen if task.engine == "auto" else chosen | {"engine": task.engine}
 
 
-def tools(facts: Mapping[str, str], setting: Setting) -> dict[str, Any]:
+def tools(facts: Mapping[str, str], task: Segmentation) -> dict[str, Any]:
     """The program, its libraries and the network that the workers loaded, named in `facts`."""
-    names = [*_LIBRARIES, facts["engine"], *filter(_is_installed, _CODECS)]
     return {
         "cxrkit": cxrkit.__version__,
         "engine": facts["engine"],
-        "recipe": asdict(setting.recipe),
-        "libraries": {name: importlib.metadata.version(name) for name in names},
+        "recipe": asdict(task.recipe),
+        "libraries": libraries(facts["engine"]),
     }
+
+
+def libraries(*others: str) -> dict[str, str]:
+    """The versions of what reads and writes images, and of `others`."""
+    names = [*_LIBRARIES, *others, *filter(_is_installed, _CODECS)]
+    return {name: importlib.metadata.version(name) for name in names}
 
 
 def run(
@@ -70,7 +75,9 @@ def run(
 
 
 def choices_of(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """The `choices` behind a run.json, with the engine."""
+    """The `choices` behind a run.json, with the engine; another command has other ones."""
+    if "command" in facts:
+        return {"command": facts["command"]}
     return {
         "archive": facts["archive"]["name"],
         "--mask-convention": facts["options"]["mask_convention"],

@@ -2,21 +2,26 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from cxrkit.errors import IntegrityFailure
-from cxrkit.pipeline import assemble, durable
+from cxrkit.pipeline import durable
 
 SUMS = "SHA256SUMS.txt"
 RUN = "run.json"
 
 
 def write(
-    out: Path, run: Mapping[str, Any], lines: Callable[[], Iterable[list[assemble.Line]]]
+    out: Path,
+    run: Mapping[str, Any],
+    tables: Iterable[str],
+    blocks: Iterable[Iterable[tuple[str, str]]],
 ) -> None:
     """Write run.json and the sums of every file; the dataset is whole once this returns.
+
+    `tables` are names of files below `out`, `blocks` path and SHA-256 of all the others.
 
     Raises:
         ResourceExhausted: E601.
@@ -26,12 +31,10 @@ def write(
     durable.write(scratch / RUN, text.encode("utf-8"))
     durable.publish(out, [(scratch / RUN, out / RUN)])
     with durable.stream(scratch / SUMS) as put:
-        for name in sorted((*assemble.TABLES, RUN)):
+        for name in sorted((*tables, RUN)):
             put(f"{_digest(out / name)}  {name}\n".encode())
-        for block in lines():
-            built = [line["row"] for line in block if line["outcome"] == "built"]
-            sums = (f"{sha}  {path}\n" for row in built for path, sha, _ in assemble.outputs(row))
-            put("".join(sums).encode())
+        for block in blocks:
+            put("".join(f"{sha256}  {path}\n" for path, sha256 in block).encode())
     durable.publish(out, [(scratch / SUMS, out / SUMS)])
 
 

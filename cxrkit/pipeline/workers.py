@@ -21,16 +21,15 @@ from typing import Any
 
 import cv2
 
-from cxrkit import archives, errors, segmentation
+from cxrkit import archives, errors
 from cxrkit.errors import CxrkitError
 from cxrkit.pipeline import interrupt
-from cxrkit.pipeline.block import Result, Setting, Tools, compute
-from cxrkit.pipeline.plan import Block
+from cxrkit.pipeline.block import Block, Result, Setting, compute
 
 # A fresh interpreter for each worker: threads and locks of the parent are not inherited.
 START = multiprocessing.get_context("spawn")
 ITEM_SECONDS = 60.0  # an image that takes longer hangs its decoder
-_START_SECONDS = 300.0  # importing and loading the network from a cold network disk
+_START_SECONDS = 300.0  # importing and loading a network from a cold network disk
 _ATTEMPTS = 2  # for an image that ends its worker
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
@@ -41,7 +40,7 @@ class Worker:
 
     process: BaseProcess
     connection: Connection
-    facts: Mapping[str, str]  # the engine it loaded
+    facts: Mapping[str, str]  # what its task loaded that decides the result
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class _Task:
 
 @contextmanager
 def started(setting: Setting, count: int) -> Iterator[list[Worker]]:
-    """`count` workers that have loaded their network; all are gone afterwards.
+    """`count` workers that have loaded their task; all are gone afterwards.
 
     Raises:
         CxrkitError: what a worker met while it loaded, or E301, it died.
@@ -221,13 +220,10 @@ def _serve(connection: Connection, setting: Setting, parent: int) -> None:
     cv2.setNumThreads(1)
     os.environ["POLARS_MAX_THREADS"] = "1"
     try:
-        segmenter = segmentation.load(
-            setting.convention, setting.engine, setting.precision, setting.weights
-        )
-        tools = Tools(archives.load(setting.archive), segmenter)
-        connection.send({"engine": segmenter.engine})
+        make, facts = setting.task.load(archives.load(setting.archive), setting.root)
+        connection.send(dict(facts))
         while True:
-            connection.send(compute(connection.recv(), setting, tools, connection.send))
+            connection.send(compute(connection.recv(), setting.out, make, connection.send))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
     except CxrkitError as error:

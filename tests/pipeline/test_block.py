@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -13,9 +14,10 @@ from PIL import Image
 
 from cxrkit import archives, segmentation
 from cxrkit.errors import ItemFault
-from cxrkit.imaging import runlength
+from cxrkit.imaging import radiograph, runlength
 from cxrkit.pipeline import assemble, block, durable, plan
-from cxrkit.pipeline.block import Setting, Tools
+from cxrkit.pipeline.block import Setting
+from cxrkit.pipeline.segmented import Segmentation
 from cxrkit.records import Record
 from cxrkit.terms import OBSERVATIONS
 
@@ -25,26 +27,19 @@ def setting(tmp_path, stand_ins):
     radiographs.write_folder(tmp_path / "in", 3)
     for name in ("tmp", "blocks"):
         durable.make_folder(tmp_path / "out" / "runs" / name)
-    return Setting(
-        "folder",
-        tmp_path / "in",
-        tmp_path / "out",
-        "excluded",
-        "auto",
-        segmentation.Recipe(),
-        False,
-    )
+    task = Segmentation("excluded", "auto", segmentation.Recipe(), False)
+    return Setting("folder", tmp_path / "in", tmp_path / "out", task)
 
 
 def compute(setting: Setting, archive=None) -> list[dict]:
     archive = archive or archives.load("folder")
     first = next(plan.blocks(archive, setting.root, plan.survey(archive, setting.root), 0))
-    tools = Tools(archive, segmentation.load("excluded"))
+    make, _ = setting.task.load(archive, setting.root)
     entered: list[int] = []
-    result = block.compute(first, setting, tools, entered.append)
+    result = block.compute(first, setting.out, make, entered.append)
     assert entered == list(range(len(first.items) + 1))
     assert not list((setting.out / "runs/tmp").iterdir())
-    return assemble.rows(setting.out, 0, result.sha256)
+    return block.rows(setting.out, 0, result.sha256)
 
 
 def test_files_follow_the_published_recipe(setting):
@@ -103,7 +98,7 @@ def test_a_missing_report_is_a_rule_but_a_missing_image_a_fault(setting, monkeyp
     archive = radiographs.fake_archive(records)
     texts = {"0": "Clear lungs.\nNo effusion."}
     archive.report = lambda root, record: texts.get(record.image_id)
-    reported = Setting(*{**vars(setting), "reports": True}.values())
+    reported = replace(setting, task=replace(setting.task, reports=True))
     lines = compute(reported, archive)
     assert [(li["outcome"], li["why"]) for li in lines] == [
         ("skipped", "report-missing"),
@@ -114,14 +109,14 @@ def test_a_missing_report_is_a_rule_but_a_missing_image_a_fault(setting, monkeyp
 
 
 def test_a_view_found_in_the_file_is_judged_by_the_rule(setting, monkeypatch):
-    decode = block.radiograph.decode
+    decode = radiograph.decode
     views = iter(["LATERAL", "PA", "Jane"])
 
     def viewed(*arguments):
         picture = decode(*arguments)
         return type(picture)(**{**vars(picture), "view": next(views)})
 
-    monkeypatch.setattr(block.radiograph, "decode", viewed)
+    monkeypatch.setattr(radiograph, "decode", viewed)
     lines = compute(setting)
     assert [line["why"] for line in lines] == [
         "view-not-frontal:LATERAL",
@@ -148,7 +143,7 @@ def test_a_name_that_is_not_utf8_is_quarantined(setting):
 
 
 def test_a_file_that_changes_while_it_is_read_is_quarantined(setting, monkeypatch):
-    read = block.radiograph.file_bytes
+    read = radiograph.file_bytes
 
     def slow(path: Path) -> bytes:
         data = read(path)
@@ -156,7 +151,7 @@ def test_a_file_that_changes_while_it_is_read_is_quarantined(setting, monkeypatc
             path.write_bytes(data + b"more")
         return data
 
-    monkeypatch.setattr(block.radiograph, "file_bytes", slow)
+    monkeypatch.setattr(radiograph, "file_bytes", slow)
     assert sorted(line["why"] for line in compute(setting)) == ["", "", "E207"]
 
 

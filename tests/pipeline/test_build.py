@@ -1,5 +1,6 @@
 """The laws of a build: nothing is lost, nothing depends on the run, bad input harms nobody else."""
 
+import contextlib
 import csv
 import hashlib
 import json
@@ -23,7 +24,10 @@ from cxrkit.errors import (
     ResourceExhausted,
 )
 from cxrkit.imaging import runlength
-from cxrkit.pipeline import build, durable, interrupt, journal, lock, seal, space, workers
+from cxrkit.pipeline import assemble, build, durable, interrupt, journal, lock, seal, space, workers
+from cxrkit.pipeline import run as line
+from cxrkit.pipeline.block import Result
+from cxrkit.pipeline.progress import State
 from cxrkit.records import Record
 
 pytestmark = pytest.mark.usefixtures("stand_ins")
@@ -241,14 +245,14 @@ def test_damage_in_the_middle_of_the_journal_stops_and_deletes_nothing(root, out
 
 
 def test_conservation_is_checked_before_sealing(root, out, monkeypatch):
-    write_tables = build.assemble.write_tables
+    write_tables = assemble.write_tables
 
     def lossy(*arguments):
         counts = write_tables(*arguments)
         counts["built"] -= 1
         return counts
 
-    monkeypatch.setattr(build.assemble, "write_tables", lossy)
+    monkeypatch.setattr(assemble, "write_tables", lossy)
     message = refused(IntegrityFailure, "E504", root, out)
     assert "69 built" in message and not (out / seal.SUMS).exists()
 
@@ -256,7 +260,7 @@ def test_conservation_is_checked_before_sealing(root, out, monkeypatch):
 def test_outputs_that_vanish_before_a_resume_are_made_anew(root, out, tmp_path, monkeypatch):
     run(root, tmp_path / "whole")
     with monkeypatch.context() as patch:
-        patch.setattr(build.assemble, "write_tables", lambda *_: 1 / 0)
+        patch.setattr(assemble, "write_tables", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             run(root, out)
     next((out / "masks").rglob("*.png")).unlink()
@@ -296,7 +300,7 @@ def break_folder(root: Path) -> dict[str, str]:
 
 def test_ten_kinds_of_broken_file_harm_nobody_else(root, out, tmp_path):
     run(root, out)
-    clean, clean_tables = tree(out), {n: rows(out, n) for n in build.assemble.CSVS}
+    clean, clean_tables = tree(out), {n: rows(out, n) for n in assemble.CSVS}
     codes = break_folder(root)
     broken = tmp_path / "broken"
     summary = run(root, broken, workers=2)
@@ -373,9 +377,9 @@ def test_fifty_missing_files_in_a_row_are_quarantined(root, out, monkeypatch):
     monkeypatch.setattr(archives, "load", lambda name: adapter)
     summary = run(root, out)
     assert (summary.built, summary.quarantined, summary.exit_code) == (20, {"E202": 50}, 3)
-    broken = build.Result(0, "", ("quarantined E202",) * 51)
+    broken = Result(0, "", ("quarantined E202",) * 51)
     with pytest.raises(ResourceExhausted):
-        build._missing_in_a_row(0, broken, root)
+        line._missing_in_a_row(0, broken, root)
 
 
 @pytest.mark.parametrize("status", [130, 143])
@@ -383,11 +387,11 @@ def test_a_run_that_is_asked_to_stop_keeps_what_it_has(root, out, tmp_path, monk
     run(root, tmp_path / "whole")
     asked = 0
 
-    @build.contextlib.contextmanager
+    @contextlib.contextmanager
     def watched():
         yield lambda: status if asked else 0
 
-    def update(state: build.State) -> None:
+    def update(state: State) -> None:
         nonlocal asked
         asked = state.done
 

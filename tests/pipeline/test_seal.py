@@ -15,13 +15,9 @@ def out(tmp_path):
     for name in (*assemble.TABLES, "masks/a.png", "files/a.jpg", "files/a-mask.jpg"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(name)
-    row: dict[str, object] = {}
-    for column, path in (("segmented", "files/a.jpg"), ("mask_jpeg", "files/a-mask.jpg"),
-                         ("mask", "masks/a.png")):  # fmt: skip
-        digest = hashlib.sha256(path.encode()).hexdigest()
-        row |= {column: path, f"{column}_sha256": digest, f"{column}_bytes": len(path)}
-    lines = [{"outcome": "built", "row": row}, {"outcome": "skipped"}]
-    seal.write(tmp_path, RUN, lambda: [lines])
+    paths = ("files/a.jpg", "files/a-mask.jpg", "masks/a.png")
+    sums = [(path, hashlib.sha256(path.encode()).hexdigest()) for path in paths]
+    seal.write(tmp_path, RUN, assemble.TABLES, [sums[:2], [], sums[2:]])
     return tmp_path
 
 

@@ -19,8 +19,10 @@ import radiographs
 
 from cxrkit import archives, segmentation
 from cxrkit.errors import CxrkitError, InputRefused
-from cxrkit.pipeline import assemble, block, durable, plan, workers
+from cxrkit.imaging import radiograph
+from cxrkit.pipeline import block, durable, plan, workers
 from cxrkit.pipeline.block import Setting
+from cxrkit.pipeline.segmented import Segmentation
 
 
 @pytest.fixture
@@ -28,15 +30,8 @@ def setting(tmp_path, stand_ins):
     radiographs.write_folder(tmp_path / "in", 40)
     for name in ("tmp", "blocks"):
         durable.make_folder(tmp_path / "out" / "runs" / name)
-    return Setting(
-        "folder",
-        tmp_path / "in",
-        tmp_path / "out",
-        "excluded",
-        "auto",
-        segmentation.Recipe(),
-        False,
-    )
+    task = Segmentation("excluded", "auto", segmentation.Recipe(), False)
+    return Setting("folder", tmp_path / "in", tmp_path / "out", task)
 
 
 def outcomes(setting: Setting, count: int = 1, seconds: float = 60.0) -> list[str]:
@@ -50,14 +45,14 @@ def outcomes(setting: Setting, count: int = 1, seconds: float = 60.0) -> list[st
 
 def when_read(monkeypatch: pytest.MonkeyPatch, number: int, action) -> None:
     """`action` happens in the worker that decodes the picture of that number."""
-    decode = block.radiograph.decode
+    decode = radiograph.decode
 
     def trapped(data: bytes, name: str, smallest: int):
         if f"image{number:03d}" in name:
             action()
         return decode(data, name, smallest)
 
-    monkeypatch.setattr(block.radiograph, "decode", trapped)
+    monkeypatch.setattr(radiograph, "decode", trapped)
 
 
 def place(setting: Setting, number: int) -> int:
@@ -66,7 +61,7 @@ def place(setting: Setting, number: int) -> int:
 
 
 def row(setting: Setting, number: int) -> dict:
-    index, at = divmod(place(setting, number), plan.BLOCK)
+    index, at = divmod(place(setting, number), block.BLOCK)
     text = block.path_of(setting.out, index).read_text().splitlines()[at]
     return json.loads(text)["row"]
 
@@ -110,14 +105,14 @@ def test_a_worker_that_dies_once_leaves_no_trace(setting, monkeypatch, tmp_path)
 
 
 def test_two_images_of_one_block_that_kill_are_both_quarantined(setting, monkeypatch):
-    decode = block.radiograph.decode
+    decode = radiograph.decode
 
     def trapped(data: bytes, name: str, smallest: int):
         if "image007" in name or "image011" in name:
             os._exit(9)
         return decode(data, name, smallest)
 
-    monkeypatch.setattr(block.radiograph, "decode", trapped)
+    monkeypatch.setattr(radiograph, "decode", trapped)
     found = outcomes(setting)
     assert found.count("quarantined E301") == 2 and found.count("built") == 38
     assert "exit status 9" in row(setting, 11)["message"]
@@ -191,9 +186,9 @@ def test_an_image_that_is_not_built_leaves_no_file_of_an_earlier_attempt(setting
     outcomes(setting)
     archive = archives.load("folder")
     first = next(plan.blocks(archive, setting.root, plan.survey(archive, setting.root), 0))
-    tools = block.Tools(archive, segmentation.load("excluded"))
+    make, _ = setting.task.load(archive, setting.root)
     built = len(radiographs.tree(setting.out))
-    block.compute(replace(first, faults={4: ("E301", "x")}), setting, tools, lambda place: None)
+    block.compute(replace(first, faults={4: ("E301", "x")}), setting.out, make, lambda place: None)
     assert len(radiographs.tree(setting.out)) == built - 3
 
 
@@ -204,9 +199,10 @@ import pytest, radiographs
 from cxrkit import archives, segmentation
 from cxrkit.pipeline import workers
 from cxrkit.pipeline.block import Setting
+from cxrkit.pipeline.segmented import Segmentation
 radiographs.use_stand_ins(pytest.MonkeyPatch())
-setting = Setting("folder", pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), "excluded",
-                  "auto", segmentation.Recipe(), False)
+setting = Setting("folder", pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]),
+                  Segmentation("excluded", "auto", segmentation.Recipe(), False))
 with workers.started(setting, 2) as crew:
     print(*(worker.process.pid for worker in crew), flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
@@ -238,7 +234,7 @@ def test_rows_of_a_block_are_refused_when_they_changed(setting):
     outcomes(setting)
     path = block.path_of(setting.out, 0)
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    assert len(assemble.rows(setting.out, 0, sha256)) == 32
+    assert len(block.rows(setting.out, 0, sha256)) == 32
     path.write_bytes(path.read_bytes().replace(b"built", b"buiLt", 1))
     with pytest.raises(CxrkitError, match="E501"):
-        assemble.rows(setting.out, 0, sha256)
+        block.rows(setting.out, 0, sha256)
