@@ -72,8 +72,8 @@ def unique(frame: pl.DataFrame, column: str) -> pl.DataFrame:
     """
     blank = pl.col(column) == ""
     repeated = pl.col(column).is_duplicated() & ~blank
-    frame = _marked(frame, repeated, column, "the value is in several rows")
-    return _marked(frame, blank, column, "the value is blank")
+    frame = marked(frame, repeated, column, "the value is in several rows")
+    return marked(frame, blank, column, "the value is blank")
 
 
 def matching(frame: pl.DataFrame, column: str, pattern: str) -> pl.DataFrame:
@@ -83,7 +83,29 @@ def matching(frame: pl.DataFrame, column: str, pattern: str) -> pl.DataFrame:
         InputRefused: E103, most rows do not match.
     """
     odd = ~pl.col(column).str.contains(f"^(?:{pattern})$")
-    return _marked(frame, odd, column, f"the value is not like {pattern}")
+    return marked(frame, odd, column, f"the value is not like {pattern}")
+
+
+def marked(frame: pl.DataFrame, bad: pl.Expr, column: str, what: str) -> pl.DataFrame:
+    """The rows, with the fault `what` of the column for each row for which `bad` is true.
+
+    Raises:
+        InputRefused: E103, most rows are so.
+    """
+    number = int(frame.select(bad.sum()).item())
+    if not number:
+        return frame
+    if number > _WHOLE_COLUMN * frame.height:
+        name = str(frame[_PLACE][0]).rsplit(", row ", 1)[0]
+        raise _refused(
+            name,
+            f"column {column}: in {number} of {frame.height} rows {what}",
+            "the values as published",
+            f"{_AS_PUBLISHED}; a program that reads ids as numbers changes them",
+        )
+    text = pl.format("{}: column {}: {}", pl.col(_PLACE), pl.lit(column), pl.lit(what))
+    fault = pl.when(bad & (pl.col(FAULT) == "")).then(text).otherwise(pl.col(FAULT))
+    return frame.with_columns(fault.alias(FAULT))
 
 
 def join(left: pl.DataFrame, right: pl.DataFrame, on: Sequence[str] | str) -> pl.DataFrame:
@@ -100,6 +122,16 @@ def join(left: pl.DataFrame, right: pl.DataFrame, on: Sequence[str] | str) -> pl
     first, second = pl.col(FAULT), pl.col("#other").fill_null("")
     both = pl.when(first == "").then(second).otherwise(first)
     return joined.with_columns(both.alias(FAULT)).drop("#other")
+
+
+def lost(left: pl.DataFrame, right: pl.DataFrame, on: Sequence[str] | str) -> pl.DataFrame:
+    """The faulty rows of `right` that a `join` with `left` would drop, as their fault alone.
+
+    A key that is corrupt finds no partner: add these rows to the joined ones, so that they are
+    named and counted.
+    """
+    bad = right.filter(pl.col(FAULT) != "")
+    return bad.join(left, on=on, how="anti").select(FAULT)
 
 
 def number(column: str, dtype: type[pl.DataType]) -> pl.Expr:
@@ -142,20 +174,3 @@ def _placed(frame: pl.DataFrame, name: str, ragged: dict[int, int]) -> pl.DataFr
         frame.with_columns(place.alias(_PLACE), fault)
         .filter(~pl.int_range(pl.len()).is_in(blank))
     )  # fmt: skip
-
-
-def _marked(frame: pl.DataFrame, bad: pl.Expr, column: str, what: str) -> pl.DataFrame:
-    number = int(frame.select(bad.sum()).item())
-    if not number:
-        return frame
-    if number > _WHOLE_COLUMN * frame.height:
-        name = str(frame[_PLACE][0]).rsplit(", row ", 1)[0]
-        raise _refused(
-            name,
-            f"column {column}: in {number} of {frame.height} rows {what}",
-            "the values as published",
-            f"{_AS_PUBLISHED}; a program that reads ids as numbers changes them",
-        )
-    text = pl.format("{}: column {}: {}", pl.col(_PLACE), pl.lit(column), pl.lit(what))
-    fault = pl.when(bad & (pl.col(FAULT) == "")).then(text).otherwise(pl.col(FAULT))
-    return frame.with_columns(fault.alias(FAULT))

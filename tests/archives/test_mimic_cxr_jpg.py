@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from cxrkit import claims
 from cxrkit import records as rows
 from cxrkit.archives import mimic_cxr_jpg
 from cxrkit.errors import InputRefused, ItemFault
+from cxrkit.records import Record
 
 ID = "00000000-00000000-00000000-00000000-0000000"
 
@@ -30,7 +32,7 @@ def test_every_image_of_a_study_has_its_labels(mimic_cxr_jpg_tree: Path) -> None
 
 
 def test_facts_of_the_image(mimic_cxr_jpg_tree: Path) -> None:
-    _, frontal, lateral, blank = mimic_cxr_jpg.records(mimic_cxr_jpg_tree)
+    unlabelled, frontal, lateral, blank = mimic_cxr_jpg.records(mimic_cxr_jpg_tree)
     assert (frontal.image_id, frontal.patient_id, frontal.study_id) == (
         f"{ID}a",
         "10000001",
@@ -51,7 +53,9 @@ def test_facts_of_the_image(mimic_cxr_jpg_tree: Path) -> None:
         "ProcedureCodeSequence_CodeMeaning": "",
         "ViewCodeSequence_CodeMeaning": "",
         "PatientOrientationCodeSequence_CodeMeaning": "Erect",
+        "labelled_by": "chexpert",
     }
+    assert "labelled_by" not in unlabelled.extra
 
 
 def test_gzipped_tables_give_the_same_records(mimic_cxr_jpg_tree: Path) -> None:
@@ -149,6 +153,119 @@ def test_a_bad_row_is_named_and_the_others_are_used(
         assert record.labels == record.extra == {} and record.patient_id == ""
     fine = [r for r in found if not r.fault]
     assert len(fine) == 4 - len(faults) and all(r in whole for r in fine)
+
+
+def test_a_row_whose_id_is_corrupt_is_named_too(mimic_cxr_jpg_tree: Path) -> None:
+    """It belongs to no image: its study has no labels, and one more record says why."""
+    change(mimic_cxr_jpg_tree, "chexpert", "50000003,", "")
+    *images, lost = mimic_cxr_jpg.records(mimic_cxr_jpg_tree)
+    assert [r.fault for r in images] == [""] * 4 and images[3].labels == {}
+    assert lost.fault.startswith("mimic-cxr-2.0.0-chexpert.csv, row 2: 15 fields in the row, 16")
+    assert lost.image_id == "mimic-cxr-2.0.0-chexpert.csv-row-2-0"
+
+
+def test_other_labels_stay_apart(mimic_cxr_jpg_tree: Path) -> None:
+    chexpert = mimic_cxr_jpg_tree / "mimic-cxr-2.0.0-chexpert.csv"
+    other = chexpert.read_text().replace(",1.0,0.0,,-1.0,", ",0.0,0.0,,,")
+    (mimic_cxr_jpg_tree / "mimic-cxr-2.0.0-negbio.csv").write_text(other)
+    (mimic_cxr_jpg_tree / "mimic-cxr-2.1.0-test-set-labeled.csv").write_text(
+        "study_id,Support Devices,Airspace Opacity,Atelectasis,Cardiomegaly,Consolidation,Edema,"
+        "Enlarged Cardiomediastinum,Fracture,Lung Lesion,No Finding,Pleural Effusion,"
+        "Pleural Other,Pneumonia,Pneumothorax\n50000003,1.0,-1.0,,,,,,,,0.0,,,,\n"
+    )
+    _, frontal, lateral, normal = mimic_cxr_jpg.records(mimic_cxr_jpg_tree)
+    expected = {"Atelectasis": 1, "Cardiomegaly": 0, "Edema": -1, "Pneumothorax": 0}
+    assert frontal.labels == lateral.labels == expected
+    assert (
+        others(frontal)
+        == others(lateral)
+        == {
+            "negbio.Atelectasis": "0",
+            "negbio.Cardiomegaly": "0",
+            "negbio.Pneumothorax": "0",
+        }
+    )
+    assert normal.labels == {"No Finding": 1}
+    assert others(normal) == {
+        "negbio.No Finding": "1",
+        "radiologist.No Finding": "0",
+        "radiologist.Lung Opacity": "-1",
+        "radiologist.Support Devices": "1",
+    }
+    assert frontal.extra["labelled_by"] == "chexpert negbio"
+    assert normal.extra["labelled_by"] == "chexpert negbio radiologist"
+
+
+def others(record: Record) -> dict[str, str]:
+    """The labels that are not CheXpert's."""
+    return {k: v for k, v in record.extra.items() if k.startswith(("negbio.", "radiologist."))}
+
+
+def counts(root: Path) -> dict[str, int | None]:
+    """What each claim that is no erratum counts."""
+    table = mimic_cxr_jpg.table(root)
+    return {c.what: claims.count(c, table) for c in mimic_cxr_jpg.CARD.claims if not c.erratum}
+
+
+def test_claims_are_counted_and_say_where_they_cannot_be(mimic_cxr_jpg_tree: Path) -> None:
+    found = counts(mimic_cxr_jpg_tree)
+    expected = {
+        "images": 4,
+        "patients": 2,
+        "studies": 3,
+        "labelled studies": 2,
+        "studies that CheXpert gave no label": 0,
+        "train images": 3,
+        "train studies": 2,
+        "train patients": 1,
+        "labelled train studies": 1,
+        "PA images of labelled studies": 1,
+        "AP images of labelled studies": 0,
+        "images without a view": 1,
+        "folders p10 to p19": 2,
+        "studies labelled by a radiologist": None,
+        "train studies, both programs: Edema 1": None,
+        "train studies, the programs differ: Edema": None,
+        "train frontal images": None,
+    }
+    assert {what: found[what] for what in expected} == expected
+
+
+def test_agreement_is_counted_by_study_and_a_blank_differs(mimic_cxr_jpg_tree: Path) -> None:
+    chexpert = (mimic_cxr_jpg_tree / "mimic-cxr-2.0.0-chexpert.csv").read_text()
+    other = chexpert.replace(",1.0,0.0,,-1.0,", ",1.0,1.0,0.0,-1.0,")
+    (mimic_cxr_jpg_tree / "mimic-cxr-2.0.0-negbio.csv").write_text(other)
+    found = counts(mimic_cxr_jpg_tree)
+    agreed, differ = "train studies, both programs: {} {}", "train studies, the programs differ: {}"
+    assert found[agreed.format("Atelectasis", 1)] == 1  # two images, one study
+    assert found[agreed.format("Edema", -1)] == 1
+    assert found[agreed.format("Cardiomegaly", 1)] == 0
+    assert found[differ.format("Cardiomegaly")] == found[differ.format("Consolidation")] == 1
+    assert found[differ.format("Pneumothorax")] == 0
+
+
+def test_a_row_without_any_label_is_not_a_missing_row(mimic_cxr_jpg_tree: Path) -> None:
+    path = mimic_cxr_jpg_tree / "mimic-cxr-2.0.0-chexpert.csv"
+    path.write_text(path.read_text() + "10000001,50000001" + "," * 14 + "\n")
+    found = counts(mimic_cxr_jpg_tree)
+    assert found["labelled studies"] == 3 and found["studies that CheXpert gave no label"] == 1
+
+
+def test_the_published_numbers_add_up() -> None:
+    """Second source: the sums that the releases and the paper print."""
+    number = {c.what: c.value for c in mimic_cxr_jpg.CARD.claims if not c.erratum}
+    splits = ("train", "validate", "test")
+    for what in ("images", "studies", "patients"):
+        assert sum(number[f"{s} {what}"] for s in splits) == number[what]
+    views = [number[f"{v} images of labelled studies"] for v in ("AP", "PA", "LATERAL", "LL")]
+    views += [number["images of labelled studies with another view"]]
+    views += [number["images of labelled studies without a view"]]
+    assert sum(views) == number["images"] - 27  # of the 8 studies without labels
+    filled = sum(number[f"{s} {k} images"] for s in splits for k in ("frontal", "lateral"))
+    assert filled + 150 == number["images"]
+    # Errata carry the value that is false, and it differs from what is true.
+    wrong = [c for c in mimic_cxr_jpg.CARD.claims if c.erratum]
+    assert len(wrong) == 3 and all(c.value != number[c.what] for c in wrong)
 
 
 def change(root: Path, table: str, old: str, new: str) -> None:
