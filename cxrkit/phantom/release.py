@@ -124,6 +124,23 @@ def refuse_filled(*folders: Path) -> None:
             )
 
 
+def accept_folders(root: Path, masks: Path | None) -> None:
+    """Pass where a release and its exact masks may be written.
+
+    Raises:
+        InputRefused: E105, a folder holds something; E107, `masks` lies in `root`.
+    """
+    refuse_filled(root, *([] if masks is None else [masks]))
+    if masks is not None and masks.resolve().is_relative_to(root.resolve()):
+        raise InputRefused(
+            "E107",
+            str(masks),
+            "masks inside the release",
+            "a folder outside it",
+            "give --masks another folder, so that the release stays exact",
+        )
+
+
 def write_files(
     root: Path,
     jobs: Sequence[Job],

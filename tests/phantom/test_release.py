@@ -61,6 +61,18 @@ def test_a_filled_folder_is_refused(tmp_path: Path) -> None:
             release.refuse_filled(folder)
 
 
+def test_masks_go_beside_the_release(tmp_path: Path) -> None:
+    release.accept_folders(tmp_path / "a", None)
+    release.accept_folders(tmp_path / "a", tmp_path / "masks")
+    for inside in (tmp_path / "a", tmp_path / "a" / "masks"):
+        with pytest.raises(InputRefused, match="E107"):
+            release.accept_folders(tmp_path / "a", inside)
+    (tmp_path / "masks").mkdir()
+    (tmp_path / "masks" / "x").write_text("x")
+    with pytest.raises(InputRefused, match="E105"):
+        release.accept_folders(tmp_path / "a", tmp_path / "masks")
+
+
 def test_gzip_holds_no_time() -> None:
     packed = release.gzipped(b"abc")
     assert gzip.decompress(packed) == b"abc" and packed[4:8] == bytes(4)
