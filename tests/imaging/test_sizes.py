@@ -204,12 +204,15 @@ def test_any_byte_may_be_wrong(tmp_path: Path, files: dict[str, tuple[bytes, str
                 assert "\n" not in str(fault)
 
 
-def test_measure_is_a_row_for_each_image_in_their_order(folder: Path) -> None:
+def test_measure_is_a_row_for_each_image_in_their_order(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sizes, "_CHUNK", 64)
     (folder / "sub").mkdir()
     (folder / "sub" / "web\npage.png").write_bytes(b"<html>")
     images = ["mask.gif", "absent.png", "gray.png", "sub/web\npage.png", "explicit.dcm"] * 30
     seen: list[int] = []
-    table = measure(folder, images, 3, seen.append)
+    table = measure(folder, images, 1, seen.append)
     assert dict(table.schema) == sizes.COLUMNS
     assert table["image"].to_list() == images
     assert table["kind"].to_list()[:5] == ["gif", "", "png", "", "dicom"]
@@ -221,7 +224,8 @@ def test_measure_is_a_row_for_each_image_in_their_order(folder: Path) -> None:
     assert [text[:4] for text in faults] == ["", "E202", "", "E219", ""]
     assert not any("\n" in text for text in faults)
     assert seen == [64, 128, 150]
-    assert measure(folder, images, 1).equals(table)
+    monkeypatch.setattr(sizes, "_MANY", 0)
+    assert measure(folder, images, 2).equals(table)
 
 
 def test_nothing_measured_is_an_empty_table(tmp_path: Path) -> None:
