@@ -34,6 +34,10 @@ NAMES = {
     "E217": "wrong-extension",
     "E218": "git-lfs-pointer",
     "E219": "web-page",
+    "E220": "wrong-checksum",
+    "E221": "wrong-size",
+    "E222": "duplicate-file",
+    "E223": "unnamed-file",
     "E231": "bad-mask",
     "E232": "bad-run-length",
     "E240": "no-lung-found",
@@ -50,6 +54,7 @@ NAMES = {
     "E602": "descriptors-exhausted",
     "E801": "locked",
     "E901": "non-finite-loss",
+    "E902": "copy-differs",
 }
 
 
