@@ -7,6 +7,7 @@ import typer
 from cxrkit.cli import train
 from cxrkit.cli.archives import archives
 from cxrkit.cli.build import build
+from cxrkit.cli.convert import convert
 from cxrkit.cli.demo import demo
 from cxrkit.cli.phantom import phantom
 from cxrkit.cli.records import records
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 app.command()(archives)
 app.command()(build)
+app.command()(convert)
 app.command()(demo)
 app.command()(phantom)
 app.command()(records)

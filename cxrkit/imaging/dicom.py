@@ -3,6 +3,9 @@
 import struct
 import warnings
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from io import BytesIO
 
 import cv2
@@ -36,6 +39,18 @@ _GRAY = ("MONOCHROME1", "MONOCHROME2")
 _COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "YBR_PARTIAL_420")
 
 
+@dataclass(frozen=True)
+class Stored:
+    """The pixels of a gray DICOM file before any display step.
+
+    `values` is (H, W), uint8, int8, uint16 or int16: only the `bits` stored ones, sign extended.
+    """
+
+    values: np.ndarray
+    bits: int
+    photometric_interpretation: str
+
+
 def is_dicom(head: bytes) -> bool:
     """The content begins like DICOM: with a preamble, or with a group 2 or 8 element and none."""
     if head[128:132] == b"DICM":
@@ -54,11 +69,34 @@ def read_dicom(data: bytes, name: str, smallest: int | None) -> tuple[Plane, str
         ItemFault: E106 codec not installed, E211 too large, E213 coding that is not read, E214 cut
             off or damaged, E215 without pixels.
     """
-    # pydicom's warnings and log lines quote element values, which may identify a patient
+    with _quietly(name):
+        return _read(data, name, smallest)
+
+
+def read_stored(data: bytes, name: str) -> Stored:
+    """The stored pixel values of a DICOM file of one gray plane.
+
+    Raises:
+        ItemFault: as `read_dicom`, and E213 for colour.
+    """
+    with _quietly(name):
+        dataset, decoded = _pixels(data, name)
+        if decoded.ndim != 2 or dataset.PhotometricInterpretation not in _GRAY:
+            raise _unsupported(name, "colour")
+        values = stored_values(decoded, dataset)
+        return Stored(values, int(dataset.BitsStored), str(dataset.PhotometricInterpretation))
+
+
+@contextmanager
+def _quietly(name: str) -> Iterator[None]:
+    """Whatever goes wrong inside is a fault of ours, and nothing is logged.
+
+    pydicom's warnings and log lines quote element values, which may identify a patient.
+    """
     with disable_value_validation(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return _read(data, name, smallest)
+            yield
         except (ItemFault, MemoryError):
             raise
         # pydicom and its codecs raise whatever the damage happened to break
@@ -67,11 +105,8 @@ def read_dicom(data: bytes, name: str, smallest: int | None) -> tuple[Plane, str
 
 
 def _read(data: bytes, name: str, smallest: int | None) -> tuple[Plane, str]:
-    dataset = _dataset(data, name)
-    decoder = _decoder(dataset, name)
-    _check(dataset, name)
+    dataset, stored = _pixels(data, name)
     kind = _syntax(dataset).name
-    stored = _decoded(decoder, dataset, name)
     view = str(dataset.get("ViewPosition") or "").strip().upper()
     view = view if view in VIEWS else ""
     first_step = f"dicom decoded ({kind})"
@@ -80,6 +115,14 @@ def _read(data: bytes, name: str, smallest: int | None) -> tuple[Plane, str]:
         planes = np.ascontiguousarray(stored[..., ::-1])
         return raster.to_gray(planes, header, first_step, smallest), view
     return _gray(dataset, stored, first_step, smallest), view
+
+
+def _pixels(data: bytes, name: str) -> tuple[FileDataset, np.ndarray]:
+    """The description, and the pixels as the codec delivers them."""
+    dataset = _dataset(data, name)
+    decoder = _decoder(dataset, name)
+    _check(dataset, name)
+    return dataset, _decoded(decoder, dataset, name)
 
 
 def _decoded(decoder: Decoder, dataset: Dataset, name: str) -> np.ndarray:

@@ -238,9 +238,10 @@ def _already_done(job: _Job, finished: Mapping[str, Any]) -> Summary:
 
 
 def _require_same(out: Path, then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """As `journal.require_same`, for the values that are known now, and the command."""
-    names = dict.fromkeys((*now, "command"))
-    journal.require_same(out, {n: then.get(n) for n in names}, {n: now.get(n) for n in names})
+    """As `journal.require_same`, for what is known now; another command has other choices."""
+    before, command = then.get("command", "build"), now.get("command", "build")
+    journal.require_same(out, {"command": before}, {"command": command})
+    journal.require_same(out, {name: then.get(name) for name in now}, now)
 
 
 def _summary(status: str, job: _Job, counts: Counter[str], code: int) -> Summary:

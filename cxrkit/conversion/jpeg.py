@@ -1,0 +1,37 @@
+"""Any radiograph to an 8-bit gray JPEG of quality 95, read as cxrkit reads it for everything else.
+
+The standard reading of docs/reading.md at full size: modality LUT, VOI LUT or window, polarity,
+depth. Air is dark. Nothing else is done to the picture.
+"""
+
+from pathlib import Path
+
+import polars as pl
+
+from cxrkit.archives import Archive
+from cxrkit.conversion import files
+from cxrkit.conversion import paths as names
+from cxrkit.imaging import radiograph
+from cxrkit.records import Record
+
+ARCHIVES: tuple[str, ...] = ()
+
+
+def paths(table: pl.DataFrame) -> list[str]:
+    """The record's own path with .jpg."""
+    return names.renamed(table, ".jpg")
+
+
+def convert(archive: Archive, root: Path, record: Record, path: str) -> dict[str, bytes]:
+    """The JPEG file.
+
+    Raises:
+        ItemFault: as `radiograph.decode`.
+    """
+    data = radiograph.file_bytes(root / record.image)
+    return {path: files.jpeg(radiograph.decode(data, record.image).pixels)}
+
+
+def tables(table: pl.DataFrame, paths: list[str], converted: list[bool]) -> dict[str, bytes]:
+    """None: conversion.csv says all."""
+    return {}
