@@ -7,7 +7,8 @@ the column `FAULT`, so that it can be named and counted while the other rows are
 import csv
 import gzip
 import io
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -151,14 +152,33 @@ def _ragged(content: bytes, width: int) -> dict[int, int]:
     lines = content.count(b"\n") + (not content.endswith(b"\n"))
     if b'"' not in content and content.count(b",") == (width - 1) * lines:
         return {}
+    text = content.decode("utf-8-sig")
     limit = csv.field_size_limit(max(csv.field_size_limit(), len(content)))
     try:
-        rows = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))
-        header = next(rows, [])
+        header = next(csv.reader(io.StringIO(text, newline="")), [])
         named = max((n for n, name in enumerate(header, 1) if name.strip()), default=0)
-        return {n: len(row) for n, row in enumerate(rows) if not named <= len(row) <= width}
+        numbers = itertools.islice(_numbers_of_fields(text), 1, None)
+        return {n: number for n, number in enumerate(numbers) if not named <= number <= width}
     finally:
         csv.field_size_limit(limit)
+
+
+def _numbers_of_fields(text: str) -> Iterator[int]:
+    """The number of fields of each row, the header too; 0 of a blank line."""
+    lines = text.removesuffix("\n").split("\n")
+    quoted = [line for line in lines if '"' in line]
+    try:
+        numbers = [len(row) for row in csv.reader(quoted, strict=True)]
+    except csv.Error:
+        numbers = []
+    # Fewer rows than lines: a quoted field holds a line feed.
+    if len(numbers) < len(quoted) or text.count("\r") != text.count("\r\n"):
+        return (len(row) for row in csv.reader(io.StringIO(text, newline="")))
+    rest = iter(numbers)
+    return (
+        next(rest) if '"' in line else line.count(",") + 1 if line.strip("\r") else 0
+        for line in lines
+    )
 
 
 def _placed(frame: pl.DataFrame, name: str, ragged: dict[int, int]) -> pl.DataFrame:

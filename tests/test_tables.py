@@ -1,7 +1,10 @@
 """Published tables: text stays text, damage is refused and never read as a shorter table."""
 
+import csv
 import gzip
+import io
 from pathlib import Path
+from random import Random
 
 import polars as pl
 import pytest
@@ -149,6 +152,29 @@ def test_a_join_keeps_every_row_once_and_passes_faults_on(tmp_path: Path) -> Non
         ("4", "1"),
     ]
     assert faults(joined) == {2: "labels.csv, row 2: column Edema: the value is not like 1|0"}
+
+
+def test_a_faulty_row_that_a_join_drops_is_not_lost(tmp_path: Path) -> None:
+    left = table(tmp_path, "image,study\n1,a\n2,b\n")
+    (tmp_path / "labels.csv").write_text("study,Edema\na,x\nc,1\n?,1\nb,1\n")
+    right = tables.matching(tables.read(tmp_path, "labels.csv", ()), "study", "[a-z]")
+    right = tables.marked(right, pl.col("Edema") == "x", "Edema", "it is x")
+    assert faults(tables.join(left, right, "study")) == {
+        1: "labels.csv, row 1: column Edema: it is x"
+    }
+    assert tables.lost(left, right, "study").rows() == [
+        ("labels.csv, row 3: column study: the value is not like [a-z]",)
+    ]
+
+
+def test_fields_are_counted_as_csv_counts_them() -> None:
+    """Whatever the quotes: against the csv module on the whole text."""
+    random = Random(1)
+    pieces = ["a", ",", '"', '""', "\n", "\r\n", " "]
+    for _ in range(5000):
+        text = "".join(random.choices(pieces, k=random.randrange(1, 16)))
+        whole = [len(row) for row in csv.reader(io.StringIO(text, newline=""))]
+        assert list(tables._numbers_of_fields(text)) == (whole or [0])
 
 
 def test_numbers_are_read_from_text(tmp_path: Path) -> None:

@@ -256,7 +256,7 @@ _RADIOLOGIST = "mimic-cxr-2.1.0-test-set-labeled.csv"
 _RENAMED = {"Lung Opacity": "Airspace Opacity"}  # in the radiologist's table
 
 _NUMBER = r"(?:[0-9]{1,6}(?:\.0)?)?"
-_STATE = r"(?:(?:1|0|-1)(?:\.0)?)?"
+_STATES = ("", "1.0", "0.0", "-1.0", "1", "0", "-1")
 _FORMS = {**ID_FORMS, "Rows": _NUMBER, "Columns": _NUMBER}
 _READ = (*_FORMS, "ViewPosition")
 _KEPT = (
@@ -338,7 +338,7 @@ def _metadata(root: Path) -> pl.DataFrame:
 def _chexpert(root: Path) -> pl.DataFrame:
     """study_id, `chexpert`, and the 14 observations as 1, 0, -1 or null."""
     frame = _labels(root, _CHEXPERT, OBSERVATIONS)
-    states = (tables.number(o, pl.Int8).alias(rows.LABEL + o) for o in OBSERVATIONS)
+    states = (_state(o).cast(pl.Int8, strict=False).alias(rows.LABEL + o) for o in OBSERVATIONS)
     return frame.select("study_id", tables.FAULT, pl.lit("chexpert").alias("chexpert"), *states)
 
 
@@ -346,7 +346,7 @@ def _other_labels(root: Path, source: str, name: str, columns: dict[str, str]) -
     """study_id, the source's name, and its labels as the text "1", "0", "-1" or null."""
     frame = _labels(root, name, tuple(columns.values()))
     states = (
-        pl.col(column).str.strip_suffix(".0").replace("", None).alias(f"extra.{source}.{o}")
+        _state(column).replace("", None).alias(f"{rows.EXTRA}{source}.{o}")
         for o, column in columns.items()
     )
     return frame.select("study_id", tables.FAULT, pl.lit(source).alias(source), *states)
@@ -355,5 +355,11 @@ def _other_labels(root: Path, source: str, name: str, columns: dict[str, str]) -
 def _labels(root: Path, name: str, columns: tuple[str, ...]) -> pl.DataFrame:
     frame = tables.unique(tables.read(root, name, ("study_id", *columns)), "study_id")
     for column in columns:
-        frame = tables.matching(frame, column, _STATE)
+        odd = ~pl.col(column).is_in(_STATES)
+        frame = tables.marked(frame, odd, column, "the value is not 1, 0, -1 or blank")
     return frame
+
+
+def _state(column: str) -> pl.Expr:
+    """ "1", "0", "-1" or blank."""
+    return pl.col(column).str.strip_suffix(".0")
