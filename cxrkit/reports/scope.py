@@ -20,7 +20,8 @@ _FORWARD = 14  # words that a cue reaches over when no list carries it on
 _NEAR = 5  # of "not"
 _PAST = 6  # of "history of" and the like
 _MARKS = frozenset({",", "and", "with", "-", "("})  # a new statement can begin behind them
-_BACKWARD = 10
+_BACKWARD = 10  # and that a cue behind the phrase reaches back
+_ADJACENT = 3  # that an adjective reaches back
 
 
 @dataclass(frozen=True)
@@ -141,13 +142,20 @@ def _reaches(parsed: Parsed, cue: Cue, start: int) -> bool:
     if ";" in passed or ":" in passed:
         return False
     if "not" in cue.kinds and "no" not in cue.kinds:
-        return len(passed) <= _NEAR and "," not in passed
+        listed = "any" in passed or "or" in passed
+        if len(passed) > (_FORWARD if listed else _NEAR) or ("," in passed and not listed):
+            return False
     for (_, stop), word in zip(between, passed, strict=True):
         if word in _MARKS and new_statement(parsed, stop, word):
             return False
-    past = not cue.kinds & {"no", "doubt-first", "doubt", "gone", "hides", "other-doubt"}
-    if past and ("," in passed or len(passed) > _PAST):
+    aimless = cue.kinds & {"no", "not"}
+    if aimless and any(
+        word == "for" and passed[k - 1] not in words("sought") for k, word in enumerate(passed) if k
+    ):
         return False
+    past = not cue.kinds & {"no", "not", "doubt-first", "doubt", "gone", "hides", "other-doubt"}
+    if past and "history" not in parsed.text[cue.start : cue.end]:
+        return "," not in passed and len(passed) <= _PAST
     listed = "or" in passed or "," in passed or "nor" in passed
     return listed or len(passed) <= _FORWARD
 
@@ -185,17 +193,24 @@ def _after(parsed: Parsed, start: int, end: int) -> list[Cue]:
         between = [parsed.text[s:e] for s, e in parsed.words if end <= s and e <= cue.start]
         if ";" in between:
             break
-        if backward and _looks_back(between):
+        if backward and _looks_back(between, parsed.text[cue.start : cue.end]):
             reaching.append(Cue(cue.start, cue.end, backward))
         if cue.kinds & {"end", "no", "doubt-first", "gone"} and not backward:
             break
     return reaching
 
 
-def _looks_back(between: Sequence[str]) -> bool:
+def _looks_back(between: Sequence[str], cue: str) -> bool:
+    """The words between a phrase and a cue behind it leave the phrase in the cue's subject."""
+    if cue in words("adjective"):  # "pain free", "effusion is absent"
+        return len(between) <= _ADJACENT and "," not in between and "and" not in between
     listed = "or" in between or "," in between
     if len(between) > (_BACKWARD + 6 if listed else _BACKWARD):
         return False
+    for place, word in enumerate(between[:-1]):
+        following = between[place + 1]
+        if word in (",", "and") and following in words("determiner") | words("degree"):
+            return False
     # Behind a comma the words before the cue must be the subject's: "A, B or C is not seen".
     if "," in between and "or" not in between and "and" not in between:
         last = len(between) - 1 - list(reversed(between)).index(",")

@@ -61,7 +61,7 @@ def rows(name: str) -> list[list[str]]:
 
 @functools.cache
 def words(kind: str) -> frozenset[str]:
-    """Words that show how a statement is built: verb, perceived, determiner, degree, link."""
+    """Words that show how a statement is built: verb, perceived, determiner, degree, ...."""
     return frozenset(
         word for row in rows("words.tsv") if row[0] == kind for word in row[1].split("|")
     )
