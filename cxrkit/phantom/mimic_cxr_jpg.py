@@ -1,26 +1,23 @@
-"""A miniature MIMIC-CXR-JPG 2.0.0 release of phantoms: same tree, same tables, same column order.
+"""A miniature MIMIC-CXR-JPG 2.1.0 release of phantoms: same tree, same tables, same column order.
 
 Johnson et al. 2019, arXiv:1901.07042; facts of the layout from the release's own documentation.
-Two things differ on purpose: splits are 80:10:10 by patient (the original's 98:1:1 would leave a
-miniature without a test set), and the reports, which belong to MIMIC-CXR, lie in the same tree.
+Three things differ on purpose: splits are 80:10:10 by patient (the original's 98:1:1 would leave a
+miniature without a test set), the radiologist labels every other test study instead of one in
+five, and the reports, which belong to MIMIC-CXR, lie in the same tree.
 """
 
-import csv
-import gzip
 import hashlib
-import io
-import multiprocessing
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from cxrkit.errors import InputRefused
-from cxrkit.phantom.anatomy import FINDINGS, Phantom, Subject, draw_subject, render
+from cxrkit.phantom import release
+from cxrkit.phantom.anatomy import FINDINGS, Subject, draw_subject, render
 from cxrkit.phantom.dictation import Dictation, dictate
+from cxrkit.phantom.release import CHANCES
 from cxrkit.terms import FRONTAL_VIEWS, OBSERVATIONS
 
 LABEL_COLUMNS = tuple(sorted(OBSERVATIONS))
@@ -40,9 +37,14 @@ METADATA_COLUMNS = (
 )
 LONG_SIDE = 3056  # pixels; the release's most frequent size is 3056 x 2544
 SHORT_SHARE = 2544 / 3056
+RADIOLOGIST = "mimic-cxr-2.1.0-test-set-labeled.csv"
+# The radiologist's table has another name for one observation; the order of its columns is that of
+# the labeler it was made to check.
+RADIOLOGIST_COLUMNS = tuple(
+    "Airspace Opacity" if name == "Lung Opacity" else name for name in OBSERVATIONS
+)
 Rows = list[tuple[object, ...]]
-QUALITY = 95  # of the release's JPEG files
-NOTICE = """Synthetic radiographs in the layout of MIMIC-CXR-JPG 2.0.0.
+NOTICE = """Synthetic radiographs in the layout of MIMIC-CXR-JPG 2.1.0.
 
 Every image, report, label, date and number here was computed by cxrkit from a seed. Nothing was
 taken from a patient or from MIMIC-CXR. Do not use it to judge a medical method.
@@ -115,38 +117,16 @@ def write_release(
     Raises:
         InputRefused: E105 when `root` or `masks` holds something, E107 when `masks` lies in `root`.
     """
-    for folder in [root] if masks is None else [root, masks]:
-        _refuse_filled(folder)
-    if masks is not None and masks.resolve().is_relative_to(root.resolve()):
-        raise InputRefused(
-            "E107",
-            str(masks),
-            "masks inside the release",
-            "a folder outside it",
-            "give --masks another folder, so that the release stays exact",
-        )
+    release.accept_folders(root, masks)
     planned = plan(studies, seed, size)
-    sums: dict[str, str] = {}
-    for done, written in enumerate(_write_studies(planned, root, seed, masks, workers), 1):
-        sums.update(written)
-        progress(done)
-    sums.update(_write_tables(planned, root, seed))
-    lines = [f"{digest}  {path}\n" for path, digest in sorted(sums.items())]
-    (root / "SHA256SUMS.txt").write_bytes("".join(lines).encode())
+    jobs = [(study, seed, masks) for study in planned]
+    sums = release.write_files(root, jobs, _files_of, workers, progress)
+    tables = _tables(planned, seed)
+    sums |= {path: release.write(root, path, data) for path, data in tables.items()}
+    release.write(root, "SHA256SUMS.txt", release.sums_bytes(sums))
     if masks is not None:
         _write_truth(planned, masks)
     return sum(len(study.images) for study in planned)
-
-
-def _refuse_filled(folder: Path) -> None:
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputRefused(
-            "E105",
-            str(folder),
-            "it exists and is not empty",
-            "an absent or empty folder",
-            "choose another folder or empty this one",
-        )
 
 
 def plan(studies: int, seed: int, size: int = LONG_SIDE) -> list[Study]:
@@ -222,8 +202,7 @@ def _plan_study(
 def _draw_findings(views: tuple[str, ...], rng: np.random.Generator) -> tuple[str, ...]:
     """None in two studies of five; devices mostly where the patient lies in bed."""
     portable = views[0] == "AP"
-    chance = dict.fromkeys(FINDINGS, 0.16) | {"fracture": 0.06, "pneumothorax": 0.08}
-    chance |= {"tube": 0.30 if portable else 0.0, "line": 0.40 if portable else 0.05}
+    chance = CHANCES | {"tube": 0.30 if portable else 0.0, "line": 0.40 if portable else 0.05}
     if rng.random() < 0.4:
         chance = dict.fromkeys(FINDINGS, 0.0)
     return tuple(name for name in FINDINGS if rng.random() < chance[name])
@@ -252,58 +231,25 @@ def _clock(rng: np.random.Generator) -> float:
     return hours * 10000 + minutes * 100 + seconds + int(rng.integers(1000)) / 1000
 
 
-def _write_studies(
-    planned: list[Study], root: Path, seed: int, masks: Path | None, workers: int
-) -> Iterator[dict[str, str]]:
-    jobs = [(study, root, seed, masks) for study in planned]
-    if workers <= 1:
-        yield from map(_write_study, jobs)
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(
-        workers, context, initializer=cv2.setNumThreads, initargs=(1,)
-    ) as pool:
-        yield from pool.map(_write_study, jobs)
-
-
-def _write_study(job: tuple[Study, Path, int, Path | None]) -> dict[str, str]:
-    """Write one study's images and report; SHA-256 by path relative to the release."""
-    study, root, seed, masks = job
-    sums = {}
+def _files_of(job: tuple[Study, int, Path | None]) -> dict[str, bytes]:
+    """One study's images and report; its masks are written at once."""
+    study, seed, masks = job
+    files = {}
     for number, image in enumerate(study.images):
         rng = np.random.default_rng([seed, 2, study.index, number])
         phantom = render(image.subject, image.rows, image.columns, rng)
         # The release's files are histogram-equalised (MIT-LCP/mimic-cxr, thread 16).
         picture = cv2.equalizeHist(phantom.radiograph)
-        path = f"{study.folder}/{image.dicom_id}.jpg"
-        encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1]
-        sums[path] = _write(root, path, encoded.tobytes())
+        files[f"{study.folder}/{image.dicom_id}.jpg"] = release.jpeg(picture)
         if masks is not None and image.subject.view in FRONTAL_VIEWS:
-            _write_masks(masks, image.dicom_id, phantom)
+            release.write_masks(masks, image.dicom_id, phantom)
     if study.report is not None:
-        path = f"{study.folder}.txt"
-        sums[path] = _write(root, path, study.report.text.encode())
-    return sums
+        files[f"{study.folder}.txt"] = study.report.text.encode()
+    return files
 
 
-def _write_masks(masks: Path, dicom_id: str, phantom: Phantom) -> None:
-    both = {
-        "excluded": phantom.right_lung | phantom.left_lung,
-        "included": phantom.right_lung_with_heart | phantom.left_lung_with_heart,
-    }
-    for convention, mask in both.items():
-        encoded = cv2.imencode(".png", mask.astype(np.uint8) * 255)[1]
-        _write(masks, f"{convention}/{dicom_id}.png", encoded.tobytes())
-
-
-def _write(root: Path, path: str, data: bytes) -> str:
-    (root / path).parent.mkdir(parents=True, exist_ok=True)
-    (root / path).write_bytes(data)
-    return hashlib.sha256(data).hexdigest()
-
-
-def _write_tables(planned: list[Study], root: Path, seed: int) -> dict[str, str]:
-    """Write the four tables, the file list and the notices; SHA-256 by path."""
+def _tables(planned: list[Study], seed: int) -> dict[str, bytes]:
+    """The five tables, the file list and the notices by path."""
     metadata: Rows = [METADATA_COLUMNS]
     split: Rows = [("dicom_id", "study_id", "subject_id", "split")]
     labels: dict[str, Rows] = {
@@ -319,17 +265,33 @@ def _write_tables(planned: list[Study], root: Path, seed: int) -> dict[str, str]
             for name, found in _two_labelers(
                 study.report, np.random.default_rng([seed, 3, study.index])
             ):
-                cells = tuple(f"{found[c]}.0" if c in found else "" for c in LABEL_COLUMNS)
+                cells = _cells(found, LABEL_COLUMNS)
                 labels[name].append((study.subject_id, study.study_id, *cells))
     tables: dict[str, Rows] = {"metadata": metadata, "split": split, **labels}
-    sums = {}
-    for name, rows in tables.items():
-        path = f"mimic-cxr-2.0.0-{name}.csv.gz"
-        sums[path] = _write(root, path, _gzipped_csv(rows))
-    sums["IMAGE_FILENAMES"] = _write(root, "IMAGE_FILENAMES", "".join(names).encode())
-    sums["README"] = _write(root, "README", NOTICE.encode())
-    sums["LICENSE.txt"] = _write(root, "LICENSE.txt", LICENCE.encode())
-    return sums
+    return {
+        **{
+            f"mimic-cxr-2.0.0-{name}.csv.gz": release.gzipped(release.csv_bytes(rows))
+            for name, rows in tables.items()
+        },
+        RADIOLOGIST: release.csv_bytes(_radiologist(planned)),
+        "IMAGE_FILENAMES": "".join(names).encode(),
+        "README": NOTICE.encode(),
+        "LICENSE.txt": LICENCE.encode(),
+    }
+
+
+def _cells(labels: dict[str, int], columns: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"{labels[c]}.0" if c in labels else "" for c in columns)
+
+
+def _radiologist(planned: list[Study]) -> Rows:
+    """Every other study of the test set, as its report was meant."""
+    tested = [
+        (study.study_id, *_cells(study.report.labels, OBSERVATIONS))
+        for study in planned
+        if study.split == "test" and study.report is not None
+    ]
+    return [("study_id", *RADIOLOGIST_COLUMNS), *tested[::2]]
 
 
 def _metadata_row(study: Study, image: Image) -> tuple[object, ...]:
@@ -357,19 +319,10 @@ def _two_labelers(
     yield "negbio", {name: v for name, v in report.labels.items() if rng.random() >= 0.05}
 
 
-def _gzipped_csv(rows: Rows) -> bytes:
-    """The rows as CSV in a gzip file without time and name, so that bytes repeat."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return gzip.compress(text.getvalue().encode(), 9, mtime=0)
-
-
 def _write_truth(planned: list[Study], masks: Path) -> None:
     rows = [("dicom_id", "view", "findings", "side", "extent")]
     for study in planned:
         for image in study.images:
             s = image.subject
             rows.append((image.dicom_id, s.view, " ".join(s.findings), s.side, f"{s.extent:.3f}"))
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    _write(masks, "truth.csv", text.getvalue().encode())
+    release.write(masks, "truth.csv", release.csv_bytes(rows))
