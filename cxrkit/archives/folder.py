@@ -29,6 +29,20 @@ CARD = Card(
     terms="Unknown: those of whoever holds the images.",
     citation="",
     blank_view_is_frontal=True,
+    patients="unknown: the PatientID of a DICOM file is an identifying value and is not read, so a "
+    "split is by image",
+    reads=(
+        ("image", "any file named .png, .jpg, .jpeg, .tif, .tiff, .dcm or .dicom in any case"),
+        ("image", "a file without such a suffix that has the letters DICM after 128 bytes"),
+        ("image_id", "the name and eight digits that stand for the path"),
+    ),
+    traps=(
+        "Radiographs of one patient can fall on both sides of a split.",
+        "A folder, a broken link or an empty file with an image's name is a record too, so that "
+        "it is reported. Other visible files and DICOMDIR are left out; `others` counts them.",
+        "Links to folders are not followed; a folder that cannot be listed stops the run.",
+        "Masks in the same tree are images to this adapter.",
+    ),
 )
 
 LAYOUT = "any tree of .png, .jpg, .jpeg, .tif, .tiff, .dcm, .dicom or suffix-less DICOM files"

@@ -5,27 +5,28 @@ tuberculosis. The National Library of Medicine publishes images and clinical rea
 (Jaeger 2014); the lung masks are a separate release (Stirenko 2018) and cover 566 images.
 
 What it lacks: the projection of each image, an official split, patient ids (the number in the
-file name stands for the patient). "Normal" and "tuberculosis" are not among the 14 observations,
-so they are in `extra`, with the readings as published. The masks leave out the lung behind the
-heart. In some copies the images were squashed to 1000 x 1000 and the masks were not.
+file name stands for the patient). The masks leave out the lung behind the heart. In some copies the
+images were squashed to 1000 x 1000 and the masks were not: such a pair is named, not resized. The
+facts come from the sets' pages and papers.
 """
 
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from cxrkit import claims
 from cxrkit.archives import Card
 from cxrkit.claims import Claim
 from cxrkit.errors import InputRefused
+from cxrkit.imaging import masks
 from cxrkit.records import Record
 
-
-def _tuberculosis(digit: str) -> pl.Expr:
-    return claims.where(pl.col("extra.tuberculosis") == digit)
-
+_MASKS = claims.where(pl.col("mask") != "")
+_SET = "Jaeger 2014; National Library of Medicine"
+_CARD = "dataset card of SZ-CXR"
 
 CARD = Card(
     title="Shenzhen chest X-ray set with SZ-CXR lung masks",
@@ -65,13 +66,43 @@ CARD = Card(
 }
 """,
     blank_view_is_frontal=True,
-    mask_convention="excluded",
+    authors="Stefan Jaeger, Sema Candemir, Sameer Antani, George Thoma and others (National "
+    "Library of Medicine, Bethesda), Pu-Xuan Lu (Third People's Hospital, Shenzhen), Yi-Xiang Wang "
+    "(Chinese University of Hong Kong); masks: Sergii Stirenko, Yuri Gordienko and others "
+    "(National Technical University of Ukraine, Kyiv)",
+    published_on="2014",
+    article="10.1109/TMI.2013.2284099",
+    tasks=("classification", "segmentation"),
+    patients="the number in the file name; the release has no other patient id",
+    observations=("Tuberculosis",),
+    labels_belong_to="image",
     mask_of="lungs",
+    mask_convention="excluded",
     claims=(
-        Claim("images", 662, "Jaeger 2014; National Library of Medicine", claims.rows()),
-        Claim("normal", 326, "Jaeger 2014; National Library of Medicine", _tuberculosis("0")),
-        Claim("tuberculosis", 336, "Jaeger 2014; National Library of Medicine", _tuberculosis("1")),
-        Claim("masks", 566, "Stirenko 2018; SZ-CXR release", claims.where(pl.col("mask") != "")),
+        Claim("images", 662, _SET, claims.rows()),
+        Claim("normal", 326, _SET, claims.labelled("Tuberculosis", 0)),
+        Claim("tuberculosis", 336, _SET, claims.labelled("Tuberculosis")),
+        Claim("masks", 566, "Stirenko 2018; SZ-CXR release", _MASKS),
+        Claim("masks", 662, _CARD, _MASKS, erratum="566 of 662 images have a mask, 85.5 %"),
+        Claim("images", 566, _CARD, claims.rows(), erratum="662; 566 is the number of masks"),
+    ),
+    reads=(
+        ("patient_id", "the number in the file name"),
+        ("labels.Tuberculosis", "the last digit of the file name: 0 normal, 1 tuberculosis"),
+        ("sex", "the first line of the reading, typed by hand: male 45yrs, femal 32yrs, 16month"),
+        ("age", "the same line; an age without a unit stays empty"),
+        ("extra.reading_patient", "the first line of the reading as published"),
+        ("extra.reading_finding", "the other lines of the reading"),
+        ("mask", "the file of the same name with _mask, from the SZ-CXR release"),
+    ),
+    traps=(
+        "96 images have no mask.",
+        "In some copies the images were squashed to 1000 x 1000 and the masks kept their size: a "
+        "mask of another size than its image is named and not used.",
+        "In other copies the masks were resized and hold grays along the outline: lung is 128 and "
+        "above.",
+        "A destroyed lung may be left out of the mask.",
+        "There is no official split; 8:1:1 in descriptions is somebody's own.",
     ),
 )
 
@@ -82,7 +113,7 @@ LAYOUT = (
 
 # Gray values of the masks. The published ones hold 0 and 255 alone; copies that somebody resized
 # hold grays along the outline, and there the nearer of the two counts.
-MASK_VALUES = {"background": tuple(range(128)), "lung": tuple(range(128, 256))}
+MASK_VALUES = {"background": range(128), "lung": range(128, 256)}
 
 _IMAGE_FOLDERS = ("SZ-CXR/images", "images", "ChinaSet_AllFiles/CXR_png", "CXR_png")
 _MASK_FOLDERS = ("SZ-CXR/masks", "masks", "ChinaSet_AllFiles/masks")
@@ -98,8 +129,9 @@ _PER_YEAR = {"y": 1.0, "mo": 12.0, "mt": 12.0, "w": 365.25 / 7, "d": 365.25}
 def records(root: Path) -> Iterator[Record]:
     """Every PNG of the image folder, sorted by path; `patient_id` is the number in its name.
 
-    `extra` holds `tuberculosis` ("0" or "1", from the name) and, where there is a reading,
-    `reading_patient` (its first line) and `reading_finding` (the rest).
+    Where there are both releases, images are those of SZ-CXR and readings those of the Library.
+    `extra` holds, where there is a reading, `reading_patient` (its first line) and
+    `reading_finding` (the rest).
 
     Raises:
         InputRefused: E101, there is no image folder.
@@ -108,25 +140,38 @@ def records(root: Path) -> Iterator[Record]:
     if folder is None:
         raise InputRefused("E101", str(root), "no image folder", LAYOUT, "give the folder above it")
     images = sorted(name for name in _visible(root / folder) if name.lower().endswith(".png"))
-    masks = {n: f"{f}/{n}" for f in reversed(_MASK_FOLDERS) for n in _visible(root / f)}
-    return (_record(root, f"{folder}/{name}", masks) for name in images)
+    drawn = {n: f"{f}/{n}" for f in reversed(_MASK_FOLDERS) for n in _visible(root / f)}
+    return (_record(root, f"{folder}/{name}", drawn) for name in images)
 
 
-def _record(root: Path, image: str, masks: dict[str, str]) -> Record:
+def mask(root: Path, record: Record) -> tuple[np.ndarray, np.ndarray]:
+    """Both lungs, and the pixels to ignore, of which there are none.
+
+    Raises:
+        ItemFault: E231 a mask that is no mask or of another size than its image; and as
+            `masks.read_mask`.
+    """
+    lung, ignore = masks.read_mask(root / record.mask, **MASK_VALUES)
+    masks.check_size(lung, record.mask, root / record.image)
+    return lung, ignore
+
+
+def _record(root: Path, image: str, drawn: dict[str, str]) -> Record:
     stem = Path(image).stem
     named = _NAME.fullmatch(stem)
-    extra = {"tuberculosis": named[2]} if named else {}
+    extra = {}
     reading = _reading(root, stem)
     if reading:
-        extra |= {"reading_patient": reading[0], "reading_finding": " ".join(reading[1:])}
+        extra = {"reading_patient": reading[0], "reading_finding": " ".join(reading[1:])}
     return Record(
         archive="shenzhen",
         image_id=stem,
         image=image,
         patient_id=named[1] if named else "",
-        mask=masks.get(f"{stem}_mask.png", ""),
+        mask=drawn.get(f"{stem}_mask.png", ""),
         sex=_sex(reading[0]) if reading else "",
         age=_age(reading[0]) if reading else None,
+        labels={"Tuberculosis": int(named[2])} if named else {},
         extra=extra,
     )
 

@@ -1,7 +1,8 @@
-"""What a PNG, JPEG or TIFF file says of itself, read from its bytes before anything is decoded.
+"""What a PNG, JPEG, TIFF or GIF file says of itself, read from its bytes before it is decoded.
 
 Size limits and most damage are found here, so a file of 100 bytes that announces 65,535 x 65,535
-pixels costs nothing. JPEG markers: ITU-T T.81 B.1; PNG chunks: W3C PNG 5; TIFF fields: TIFF 6.0.
+pixels costs nothing. JPEG markers: ITU-T T.81 B.1; PNG chunks: W3C PNG 5; TIFF fields: TIFF 6.0;
+GIF blocks: GIF89a specification.
 """
 
 import re
@@ -20,6 +21,7 @@ SIDE_LIMIT = 65_535  # what Rows, Columns and a JPEG header can say; PNG decoder
 
 COPY_AGAIN = "copy or download the file again"
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+GIF_SIGNATURES = (b"GIF87a", b"GIF89a")
 ORIENTATION = 274  # TIFF and EXIF tag 0x0112
 _NO_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})  # TEM, RST0-7, SOI: markers without a segment
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOFn without DHT, JPG, DAC
@@ -258,6 +260,40 @@ def tiff(data: bytes, fields: Fields, name: str) -> Header:
     orientation = first.get(ORIENTATION, 1)
     palette, profile = photometric == 3, 34675 in fields.values
     return Header(rows, columns, channels, bits, palette, orientation, profile)
+
+
+def gif(data: bytes, name: str) -> Header:
+    """The header of a GIF file of one picture whose blocks run to the trailer.
+
+    Raises:
+        ItemFault: E211 too large, E213 none or several pictures, E214 cut off.
+    """
+    if len(data) < 13:
+        raise _cut(name, "the file ends inside its header")
+    columns, rows, packed = struct.unpack("<HHB", data[6:11])
+    check_size(rows, columns, name)
+    pictures, at = 0, 13 + _colour_table(packed)
+    while data[at : at + 1] != b";":
+        block = data[at : at + 1]
+        if block == b",":
+            pictures += 1
+            local = data[at + 9] if at + 9 < len(data) else 0
+            at += 11 + _colour_table(local)  # the descriptor, its table, the code size
+        elif block == b"!":
+            at += 2
+        else:
+            raise _cut(name, f"no trailer in {len(data)} bytes")
+        while at < len(data) and data[at]:
+            at += 1 + data[at]
+        at += 1
+    if pictures != 1:
+        raise _unsupported(name, f"a GIF of {pictures} pictures")
+    return Header(rows, columns, 3, 8, palette=True, end=at)
+
+
+def _colour_table(packed: int) -> int:
+    """Bytes of the colour table that follows a GIF descriptor with this byte of flags."""
+    return 3 << (packed % 8 + 1) if packed & 128 else 0
 
 
 def _exif_orientation(block: bytes) -> int:

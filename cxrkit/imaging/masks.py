@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from cxrkit.errors import ItemFault
-from cxrkit.imaging import radiograph, raster
+from cxrkit.imaging import headers, radiograph, raster, sizes
 
 _JPEG_THRESHOLD = 127  # CXLSeg's JPEG masks hold 16 levels; above 127 is lung
 
@@ -21,7 +21,8 @@ def read_mask(
 
     Every value in the file must be declared. Palettes and 1-bit files are read as their gray
     levels (1-bit: 0 and 255); colours must be equal; where only alpha varies, alpha is the mask.
-    A JPEG mask is lung above 127, whatever is declared. V7: `ignore=(127,)`.
+    A GIF is read by the levels of its palette. A JPEG mask is lung above 127, whatever is declared.
+    V7: `ignore=(127,)`.
 
     Raises:
         ItemFault: E231 for an undeclared value, and as `radiograph.read` for a file that is none.
@@ -33,7 +34,9 @@ def read_mask(
             raise _bad(path, "a JPEG with pixels to ignore", "a lossless mask")
         plane = raster.read_jpeg(data, path.name, None).pixels
         return plane > _JPEG_THRESHOLD, np.zeros(plane.shape, bool)
-    if kind not in ("png", "tiff"):
+    if data[:6] in headers.GIF_SIGNATURES:
+        kind = "gif"
+    if kind not in ("png", "tiff", "gif"):
         raise radiograph.no_image(data, path.name)
     values = _values(raster.planes(data, kind, path.name), path)
     declared = {*lung, *ignore, *background}
@@ -42,6 +45,24 @@ def read_mask(
         shown = ", ".join(map(str, undeclared[:8])) + (" and more" if undeclared[8:] else "")
         raise _bad(path, f"pixel values {shown}", f"only {sorted(declared)}")
     return np.isin(values, list(lung)), np.isin(values, list(ignore))
+
+
+def check_size(mask: np.ndarray, name: str, image: Path) -> None:
+    """Pass where the mask has as many rows and columns as the image in the file announces.
+
+    Raises:
+        ItemFault: E231, they differ; and as `sizes.read_size` for the image.
+    """
+    announced = sizes.read_size(image)
+    rows, columns = announced.rows, announced.columns
+    if mask.shape != (rows, columns):
+        raise ItemFault(
+            "E231",
+            name,
+            f"{mask.shape[0]} x {mask.shape[1]} pixels",
+            f"the {rows} x {columns} of {image.name}",
+            "take image and mask from the same release; one of them was resized",
+        )
 
 
 def resize_mask(mask: np.ndarray, rows: int, columns: int) -> np.ndarray:

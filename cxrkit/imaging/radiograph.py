@@ -1,6 +1,7 @@
 """Any radiograph file as one gray (H, W) uint8 image with air dark, and how it came to be.
 
-The kind is told from the content; a name is used in messages only. EXIF rotation is never applied.
+The kind is told from the content; a name is used in messages only, except for .IMG files of JSRT,
+which have no header. EXIF rotation is never applied.
 """
 
 import os
@@ -11,7 +12,7 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from cxrkit.errors import ItemFault
-from cxrkit.imaging import dicom, raster
+from cxrkit.imaging import dicom, headerless, raster
 from cxrkit.imaging.headers import PIXEL_LIMIT, PNG_SIGNATURE
 
 # 16-bit RGBA of the most pixels that are read, without compression.
@@ -62,7 +63,7 @@ def wrong_extension(name: str, kind: str) -> bool:
 
 
 def decode(data: bytes, name: str, smallest: int | None = None) -> Radiograph:
-    """The radiograph in `data`; `name` appears in messages only.
+    """The radiograph in `data`; `name` appears in messages, and decides for .IMG alone.
 
     With `smallest`, the image is reduced by the largest of 8, 4, 2 that leaves both sides at least
     that long: JPEG while it is decoded, all others by the box mean.
@@ -79,6 +80,8 @@ def decode(data: bytes, name: str, smallest: int | None = None) -> Radiograph:
         plane = raster.read_tiff(data, name, smallest)
     elif kind == "dicom":
         plane, view = dicom.read_dicom(data, name, smallest)
+    elif _may_be_headerless(data, name):
+        kind, plane = "headerless", headerless.read(data, name, smallest)
     else:
         raise no_image(data, name)
     if plane.pixels.min() == plane.pixels.max():
@@ -99,6 +102,11 @@ def read(path: Path, smallest: int | None = None) -> Radiograph:
         ItemFault: as `decode`, and E201 unreadable, E202 missing, E203 not a file.
     """
     return decode(file_bytes(path), path.name, smallest)
+
+
+def _may_be_headerless(data: bytes, name: str) -> bool:
+    """Called .IMG, and neither empty nor a pointer nor a web page."""
+    return name.lower().endswith(headerless.SUFFIX) and no_image(data, name).code == "E212"
 
 
 def file_bytes(path: Path) -> bytes:

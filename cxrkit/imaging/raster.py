@@ -93,10 +93,16 @@ def read_png(data: bytes, name: str, smallest: int | None) -> Plane:
 
 
 def planes(data: bytes, kind: str, name: str) -> np.ndarray:
-    """The (H, W) or (H, W, channels) planes of a PNG or TIFF file, values as stored."""
+    """The (H, W) or (H, W, channels) planes of a PNG, GIF or TIFF file, values as stored.
+
+    Those of a GIF are its colours.
+    """
     if kind == "tiff":
         return tiff_planes(data, name)[1]
-    headers.png(data, name)
+    if kind == "gif":
+        headers.gif(data, name)
+    else:
+        headers.png(data, name)
     return _decode(data, cv2.IMREAD_UNCHANGED, name)
 
 
