@@ -5,14 +5,31 @@ import io
 
 import cv2
 import numpy as np
-from pydicom import dcmwrite
+from pydicom import Dataset, Sequence, dcmwrite
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.encaps import encapsulate
+from pydicom.pixels.encoders.base import get_encoder
 from pydicom.uid import (
     UID,
     ComputedRadiographyImageStorage,
+    DeflatedExplicitVRLittleEndian,
     DigitalXRayImageStorageForPresentation,
+    ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEGBaseline8Bit,
+    RLELossless,
+)
+
+from cxrkit.errors import InputRefused
+
+# What pydicom and OpenCV write without further packages.
+SYNTAXES = (
+    ImplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    DeflatedExplicitVRLittleEndian,
+    RLELossless,
     JPEGBaseline8Bit,
 )
 
@@ -38,6 +55,7 @@ def encode(
     instance: str = "",
     study: str = "",
     series: str = "",
+    voi_lut: np.ndarray | None = None,
     **elements: object,
 ) -> bytes:
     """A DICOM file of a radiograph, (H, W) uint8 with air dark; the same bytes for the same input.
@@ -46,10 +64,18 @@ def encode(
         pixels: the picture as it should be seen.
         bits: Bits Stored, 8 to 16.
         photometric: MONOCHROME1 stores it turned over.
-        syntax: a transfer syntax without compression, or JPEG Baseline for 8 bits (quality 95).
+        syntax: one of SYNTAXES; JPEG Baseline for 8 bits (quality 95). RLE takes pydicom's encoder
+            in Python, some seconds for a radiograph of full size.
         instance: SOP Instance UID; of the pixels when empty. `study` and `series` likewise.
+        voi_lut: (N,) output values of 16 bits for the stored values from 0 on, a VOI LUT sequence.
         elements: further elements by keyword, such as ViewPosition="PA"; they replace the others.
+
+    Raises:
+        InputRefused: E107, another syntax.
     """
+    if syntax not in SYNTAXES or (syntax == JPEGBaseline8Bit and bits != 8):
+        known = ", ".join(uid.keyword for uid in SYNTAXES)
+        raise InputRefused("E107", "syntax", f"{syntax} of {bits} bits", known, "use one of these")
     values = stored(pixels, bits)
     if photometric == "MONOCHROME1":
         values = (2**bits - 1 - values).astype(values.dtype)
@@ -74,7 +100,9 @@ def encode(
     dataset.PhotometricInterpretation = photometric
     dataset.BitsAllocated = 8 if bits == 8 else 16
     dataset.BitsStored, dataset.HighBit = bits, bits - 1
-    dataset.PixelData = _payload(values, syntax)
+    dataset.PixelData = _payload(values, bits, syntax)
+    if voi_lut is not None:
+        dataset.VOILUTSequence = _voi_lut_sequence(voi_lut, syntax)
     for keyword, value in elements.items():
         setattr(dataset, keyword, value)
     buffer = io.BytesIO()
@@ -82,9 +110,37 @@ def encode(
     return buffer.getvalue()
 
 
-def _payload(values: np.ndarray, syntax: str) -> bytes:
+def _voi_lut_sequence(entries: np.ndarray, syntax: str) -> Sequence:
+    """PS3.3 C.11.2: the table as words, which Explicit VR cannot hold as numbers past 64 kB."""
+    item = Dataset()
+    item.add_new("LUTDescriptor", "US", [len(entries) % 65536, 0, 16])  # 0 stands for 65,536
+    item.add_new("LUTData", "OW", _words(np.asarray(entries, np.uint16), syntax))
+    return Sequence([item])
+
+
+def _payload(values: np.ndarray, bits: int, syntax: str) -> bytes:
     if syntax == JPEGBaseline8Bit:
         frame = cv2.imencode(".jpg", values, [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
         return bytes(encapsulate([frame]))
-    data = values.astype(values.dtype.newbyteorder("<")).tobytes()
+    if syntax == RLELossless:
+        frame = get_encoder(RLELossless).encode(
+            values,
+            # By name, so that the bytes do not depend on what else is installed.
+            encoding_plugin="pydicom",
+            rows=values.shape[0],
+            columns=values.shape[1],
+            samples_per_pixel=1,
+            bits_allocated=8 * values.dtype.itemsize,
+            bits_stored=bits,
+            pixel_representation=0,
+            photometric_interpretation="MONOCHROME2",
+            number_of_frames=1,
+        )
+        return bytes(encapsulate([frame]))
+    data = _words(values, syntax)
     return data + b"\0" * (len(data) % 2)
+
+
+def _words(values: np.ndarray, syntax: str) -> bytes:
+    big = syntax == ExplicitVRBigEndian
+    return values.astype(values.dtype.newbyteorder(">" if big else "<")).tobytes()
