@@ -101,6 +101,8 @@ def encode(
     dataset.BitsAllocated = 8 if bits == 8 else 16
     dataset.BitsStored, dataset.HighBit = bits, bits - 1
     dataset.PixelData = _payload(values, bits, syntax)
+    if syntax == ExplicitVRBigEndian and bits == 8:
+        dataset["PixelData"].VR = "OB"  # as words, two neighbours would change places
     if voi_lut is not None:
         dataset.VOILUTSequence = _voi_lut_sequence(voi_lut, syntax)
     for keyword, value in elements.items():
