@@ -146,16 +146,13 @@ def table(root: Path) -> pl.DataFrame:
         InputRefused: E101, no folder of train images; E102, a table is missing; E103, a table is
             damaged, lacks a column, or most of its rows are wrong.
     """
-    frame = (
-        _labels(root)
-        .group_by("key", maintain_order=True)
-        .agg(
-            pl.col("patientId").first(),
-            pl.col(tables.FAULT).first(),
-            tables.number("Target", pl.Int8).first().alias(f"labels.{_OBSERVATION}"),
-            pl.col("class").first().alias("extra.class"),
-            pl.lit("train").alias("split"),
-        )
+    labels = _labels(root)
+    frame = labels.group_by("key", maintain_order=True).agg(
+        pl.col("patientId").first(),
+        pl.col(tables.FAULT).first(),
+        tables.number("Target", pl.Int8).first().alias(f"labels.{_OBSERVATION}"),
+        pl.col("class").first().alias("extra.class"),
+        pl.lit("train").alias("split"),
     )
     listed = set(frame["patientId"])
     files = [(stem, split) for stem, split in _files(root) if stem not in listed]
