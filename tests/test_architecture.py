@@ -19,7 +19,8 @@ PACKAGE = Path(cxrkit.__file__).parent
 # Each part imports from the rows above it and from itself.
 LAYERS = (
     ("errors", "terms"),
-    ("records", "tables", "claims"),
+    ("tables",),
+    ("records", "claims", "readers"),
     ("imaging", "reports"),
     ("archives", "models", "phantom"),
     ("segmentation",),
