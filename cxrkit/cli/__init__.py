@@ -7,10 +7,12 @@ import typer
 from cxrkit.cli import train
 from cxrkit.cli.archives import archives
 from cxrkit.cli.build import build
+from cxrkit.cli.card import card
 from cxrkit.cli.convert import convert
 from cxrkit.cli.demo import demo
 from cxrkit.cli.phantom import phantom
 from cxrkit.cli.records import records
+from cxrkit.cli.verify import verify
 from cxrkit.errors import CxrkitError
 
 app = typer.Typer(
@@ -23,10 +25,12 @@ app = typer.Typer(
 )
 app.command()(archives)
 app.command()(build)
+app.command()(card)
 app.command()(convert)
 app.command()(demo)
 app.command()(phantom)
 app.command()(records)
+app.command()(verify)
 app.add_typer(train.app, name="train")
 
 

@@ -1,0 +1,226 @@
+"""The facts of a dataset that `cxr build` wrote: the images in it, and how it was built."""
+
+import dataclasses
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from cxrkit import archives
+from cxrkit import records as rows
+from cxrkit.cards import charts, counts, extent
+from cxrkit.cards.card import gathered, paragraphs
+from cxrkit.cards.charts import Bar
+from cxrkit.cards.counts import IMAGES, Count, Key, Line, Tally
+from cxrkit.cards.document import Block, Figure, Heading, Pairs, Section, Table, Text
+from cxrkit.cards.extent import Sizes, Spread
+from cxrkit.cards.facts import Facts, Found
+from cxrkit.cards.published import images
+from cxrkit.errors import NAMES, InputRefused
+from cxrkit.imaging.sizes import measure
+from cxrkit.pipeline import assemble, seal
+from cxrkit.records import LABEL
+from cxrkit.verification import duplicates
+
+# Percent of the image's area at which a band of lung shares begins.
+SHARE_BANDS = (0, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60)
+
+
+@dataclasses.dataclass(frozen=True)
+class Built:
+    """How the dataset came to be: run.json, the sizes of the source images, the lung's share."""
+
+    run: Mapping[str, Any]
+    source_sizes: Sizes
+    lung_share: Spread  # of the image's area, percent
+    quarantined: Mapping[str, int]  # by code, from quarantine.csv
+
+
+def is_dataset(folder: Path) -> bool:
+    """The folder holds what `cxr build` writes."""
+    return (folder / seal.RUN).is_file() and (folder / assemble.RECORDS).is_file()
+
+
+def of_dataset(
+    folder: Path, workers: int, say: Callable[[str], None] = lambda text: None
+) -> tuple[Facts, Built, pl.DataFrame]:
+    """The facts of the dataset in `folder`, how it was built, and its images as a records table.
+
+    Raises:
+        InputRefused: E101, no whole dataset of ours.
+        IntegrityFailure: E501, run.json is damaged.
+    """
+    run = seal.run_of(folder) if is_dataset(folder) else None
+    if run is None:
+        raise InputRefused(
+            "E101",
+            str(folder),
+            "no whole dataset",
+            f"an archive's name, or a folder with {seal.RUN}, {assemble.RECORDS} and {seal.SUMS}",
+            "name an archive and its folder, or run cxr build to its end",
+        )
+    source = archives.load(run["archive"]["name"])
+    written = pl.read_parquet(folder / assemble.RECORDS)
+    table = _records(written)
+    say(f"reading the headers of {table.height:,} images")
+    measured = measure(folder, table["image"].to_list(), workers)
+    card = dataclasses.replace(
+        source.CARD,
+        title=f"Lungs of {source.CARD.title}",
+        claims=(),
+        contains=(),
+        part_of=(run["archive"]["name"],),
+        mask_of="lungs",
+        mask_convention=run["options"]["mask_convention"],
+        tasks=tuple(dict.fromkeys(("segmentation", *source.CARD.tasks))),
+        reads=(),
+    )
+    restricted = card.licence != "open"
+    quarantined = _quarantined(folder)
+    shares = written.select(
+        (pl.col("lung_share") * 100).alias("share"),
+        counts.person().alias("person"),
+    )
+    starts = extent.bands(shares, "share", SHARE_BANDS, restricted)
+    identical = duplicates.exact(folder, table["image"].to_list(), workers)
+    facts = gathered(
+        run["archive"]["name"],
+        card,
+        (_lead(run), *paragraphs(str(source.__doc__ or ""))),
+        "files/pNN/pNNNNNNNN/sNNNNNNNN/<id>.jpg with <id>-mask.jpg, masks/ with <id>.png",
+        Found(table, measured, None, identical),
+        _outcomes(run, quarantined, table) + _shares(shares, starts),
+    )
+    sizes = extent.sizes(written.with_columns(counts.person().alias("person")), restricted)
+    built = Built(run, sizes, extent.spread(shares, "share", restricted), quarantined)
+    return dataclasses.replace(facts, built=run), built, table
+
+
+def section(facts: Facts, built: Built) -> Section:
+    """How the dataset was built, for its page."""
+    run = built.run
+    segmentation, options = run["segmentation"], run["options"]
+    libraries = ", ".join(f"{name} {version}" for name, version in run["libraries"].items())
+    pairs = (
+        ("Archive", f"{run['archive']['name']}: {run['archive']['title']}"),
+        ("SHA-256 of its list", run["archive"]["list_sha256"]),
+        ("Made by", f"{run['tool']['name']} {run['tool']['version']}; {libraries}"),
+        ("Network", f"{segmentation['engine']}, weights SHA-256 {segmentation['weights_sha256']}"),
+        ("Mask convention", f"heart {options['mask_convention']}"),
+        ("Image", f"{segmentation['size']} x {segmentation['size']}, lungs only"),
+        ("Recipe", ", ".join(f"{k} {v}" for k, v in segmentation["recipe"].items())),
+        ("Split", f"80:10:10 by patient, by a hash with seed {options['seed']}"),
+    )
+    return Section(
+        "How this dataset was built",
+        (Pairs(pairs), *_outcome_table(facts), *_source_sizes(built), *_lung_share(facts, built)),
+    )
+
+
+def _lead(run: Mapping[str, Any]) -> str:
+    return (
+        f"Lung-segmented radiographs of the archive {run['archive']['name']}, built by cxrkit in "
+        "the layout of CXLSeg. What follows says what the archive is."
+    )
+
+
+def _records(written: pl.DataFrame) -> pl.DataFrame:
+    """records.parquet as a records table of the images that were written."""
+    labels = [json.loads(text or "{}") for text in written["labels"]]
+    names = sorted({name for found in labels for name in found})
+    table = written.select(
+        "archive",
+        pl.col("dataset_image_id").alias("image_id"),
+        pl.col("segmented").alias("image"),
+        *("patient_id", "study_id", "view", "mask", "split", "sex", "age"),
+    ).with_columns(
+        pl.Series(LABEL + name, [found.get(name) for found in labels], pl.Int8) for name in names
+    )
+    # An image without a patient is its own in the dataset; its source names it.
+    table = table.with_columns(written["image_id"].alias("image_id"))
+    return rows.completed(table, "", names)
+
+
+def _quarantined(folder: Path) -> dict[str, int]:
+    listed = pl.read_csv(folder / assemble.QUARANTINE, infer_schema=False)
+    return dict(sorted(Counter(listed["code"].to_list()).items()))
+
+
+def _outcomes(run: Mapping[str, Any], quarantined: Mapping[str, int], table: pl.DataFrame) -> Tally:
+    """What became of every image that the archive lists; one left out counts as a person."""
+    left: dict[Key, Count] = {}
+    for rule, n in run["counts"]["skipped"].items():
+        left["skipped", rule] = Count(n, n)
+    for code, n in quarantined.items():
+        left["quarantined", code] = Count(n, n)
+    people = table.select(counts.person().n_unique()).item()
+    number = sum(count.images or 0 for count in left.values())
+    inputs = Count(run["counts"]["inputs"], people + number)
+    return Tally({("inputs",): inputs, **left}, (Line((IMAGES, *left), (("inputs",),)),))
+
+
+def _shares(shares: pl.DataFrame, starts: list[int]) -> Tally:
+    names = counts.band_names(starts)
+    band = pl.lit("")
+    for low, name in zip(starts, names, strict=True):
+        band = pl.when(pl.col("share") >= low).then(pl.lit(name)).otherwise(band)
+    found = {
+        str(name): Count(number, people)
+        for name, number, people in shares.group_by(band.alias("band"))
+        .agg(pl.len(), pl.col("person").n_unique())
+        .iter_rows()
+    }
+    parts: dict[Key, Count] = {("lung share", name): found.get(name, Count(0, 0)) for name in names}
+    return Tally(parts, (Line(tuple(parts), (IMAGES,)),) if parts else ())
+
+
+def _outcome_table(facts: Facts) -> list[Block]:
+    made = [("listed in the archive", images(facts.count("inputs")))]
+    made.append(("built", images(facts.count("images"))))
+    made += [
+        (f"skipped: {rule}", images(facts.count("skipped", rule)))
+        for rule in facts.tally.names("skipped")
+    ]
+    made += [
+        (f"quarantined: {code} {NAMES.get(code, '')}", images(facts.count("quarantined", code)))
+        for code in facts.tally.names("quarantined")
+    ]
+    said = "`quarantine.csv` in the dataset names each quarantined file, its fault and the remedy."
+    return [
+        Heading("What became of every image"),
+        Table(("outcome", "images"), tuple(made)),
+        Text(said),
+    ]
+
+
+def _source_sizes(built: Built) -> list[Block]:
+    found = built.source_sizes
+    shown = [
+        (name, "-" if size is None else f"{size[0]} x {size[1]}")
+        for name, size in (("min", found.least), ("median", found.median), ("max", found.most))
+    ]
+    return [Heading("Source images, H x W"), Table(("source", "size"), tuple(shown))]
+
+
+def _lung_share(facts: Facts, built: Built) -> list[Block]:
+    names = facts.tally.names("lung share")
+    bars = [
+        Bar(n, (facts.count("lung share", n).images,), images(facts.count("lung share", n)))
+        for n in names
+    ]
+    if not bars:
+        return []
+    least, median, most = (
+        "-" if value is None else f"{value:.1f}" for value in dataclasses.astuple(built.lung_share)
+    )
+    said = f"Images by the lungs' share of the image's area, percent: least {least}, "
+    said += f"median {median}, most {most}."
+    chart = charts.columns("Images by lung share", bars, "lungs, percent of the image's area")
+    return [
+        Heading("Lung share"),
+        Table(("percent", "images"), tuple((b.name, b.text) for b in bars)),
+        Figure("lung-share.svg", said, chart.encode()),
+    ]
