@@ -1,12 +1,19 @@
 """Files with the same bytes: one radiograph under two names, or a copy that went wrong."""
 
 import hashlib
+import os
+import stat
+import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import MappingProxyType
 
+_Key = int | tuple[int, int]
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 _READ = 1 << 20  # bytes read at a time
+_END = 4096  # bytes at each end that are looked at first
 _BATCH = 512  # files handed to the threads at a time
 
 
@@ -15,31 +22,32 @@ def exact(
     images: Sequence[str],
     workers: int = 1,
     progress: Callable[[int], None] = lambda done: None,
+    known: Mapping[str, str] = _NOTHING,
 ) -> list[tuple[str, ...]]:
     """Groups of two or more paths whose files hold identical bytes, each group and all sorted.
 
-    Only files that share their length with another are read. One that is missing or cannot be read
-    is in no group, and neither is an empty one.
+    Only files that share their length and both of their ends with another are read whole. One that
+    is missing or cannot be read is in no group, and neither is an empty one.
 
     Args:
         root: the folder that the paths start from.
         images: paths with forward slashes.
         workers: threads that read and digest.
         progress: called with the number of images that are done.
+        known: SHA-256 by path, for files that need not be read again.
     """
-    lengths: dict[int, list[str]] = defaultdict(list)
-    for image in dict.fromkeys(images):
-        lengths[_length(root / image)].append(image)
-    alike = [
-        path for length, paths in lengths.items() if length > 0 and len(paths) > 1 for path in paths
-    ]
-    before = len(images) - len(alike)
-    progress(before)
+    listed = list(dict.fromkeys(images))
+    lengths = _shared((_length(root / image), image) for image in listed)
+    alike = _shared((_ends(root / image), image) for image in lengths)
+    unread = [image for image in alike if image not in known]
     same: dict[str, list[str]] = defaultdict(list)
-    for done, (path, digest) in enumerate(digests(root, alike, workers), 1):
-        progress(before + done)
+    for image in known.keys() & set(alike):
+        same[known[image]].append(image)
+    progress(len(listed) - len(unread))
+    for done, (image, digest) in enumerate(digests(root, unread, workers), 1):
         if digest:
-            same[digest].append(path)
+            same[digest].append(image)
+        progress(len(listed) - len(unread) + done)
     return sorted(tuple(sorted(paths)) for paths in same.values() if len(paths) > 1)
 
 
@@ -69,9 +77,30 @@ def _digest(path: Path) -> str:
     return found.hexdigest()
 
 
-def _length(path: Path) -> int:
-    """Bytes of a regular file, -1 where there is none."""
+def _shared(keyed: Iterable[tuple[_Key | None, str]]) -> list[str]:
+    """The paths whose key another path has too; None is no key."""
+    found: dict[_Key | None, list[str]] = defaultdict(list)
+    for key, path in keyed:
+        found[key].append(path)
+    return [p for key, paths in found.items() if key is not None and len(paths) > 1 for p in paths]
+
+
+def _length(path: Path) -> int | None:
+    """Bytes of a regular file that is not empty."""
     try:
-        return path.stat().st_size if path.is_file() else -1
+        status = path.stat()
     except OSError:
-        return -1
+        return None
+    return status.st_size if stat.S_ISREG(status.st_mode) and status.st_size else None
+
+
+def _ends(path: Path) -> tuple[int, int] | None:
+    """A file's length and a checksum of its first and last bytes, which tell most files apart."""
+    try:
+        with path.open("rb", buffering=0) as file:
+            first = file.read(_END)
+            length = file.seek(0, os.SEEK_END)
+            file.seek(max(length - _END, 0))
+            return length, zlib.crc32(file.read(_END), zlib.crc32(first))
+    except OSError:
+        return None
