@@ -29,6 +29,9 @@ _VIEWS = frozenset(
      "AP RLD", "PA RLD", "XTABLE LATERAL", "SWIMMERS", "L5 S1"}
 )  # fmt: skip
 
+# Files that state their view themselves: where the archive's list has none, they are read first.
+_STATE_THEIR_VIEW = (".dcm", ".dicom", ".dcm.gz")
+
 
 @dataclass(frozen=True)
 class Item:
@@ -137,8 +140,8 @@ def _items(archive: Archive, root: Path, plan: Plan, seed: int) -> Iterator[Item
 
 
 def _rule(record: Record, archive: Archive) -> str:
-    """Why the image is skipped by what the archive says of it; a faulty row says nothing."""
-    if record.fault:
+    """Why the image is skipped by what the list says of it; a faulty row says nothing."""
+    if record.fault or (not record.view and record.image.lower().endswith(_STATE_THEIR_VIEW)):
         return ""
     return rule_against(record.view, archive.CARD.blank_view_is_frontal)
 
