@@ -2,10 +2,14 @@
 
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from trees import touch
 
 from cxrkit.archives import shenzhen
+from cxrkit.errors import ItemFault
+from cxrkit.terms import observations
 
 
 def test_the_nlm_layout_with_readings(shenzhen_tree: Path) -> None:
@@ -13,20 +17,12 @@ def test_the_nlm_layout_with_readings(shenzhen_tree: Path) -> None:
     assert normal.image == "ChinaSet_AllFiles/CXR_png/CHNCXR_0001_0.png"
     assert (normal.patient_id, normal.sex, normal.age) == ("0001", "M", 45.0)
     assert normal.mask == "masks/CHNCXR_0001_0_mask.png"
-    assert normal.extra == {
-        "tuberculosis": "0",
-        "reading_patient": "Male, 45yrs",
-        "reading_finding": "normal",
-    }
+    assert normal.labels == {"Tuberculosis": 0}
+    assert normal.extra == {"reading_patient": "Male, 45yrs", "reading_finding": "normal"}
     assert (tuberculosis.sex, tuberculosis.age) == ("F", pytest.approx(16 / 12))
-    assert tuberculosis.extra["tuberculosis"] == "1"
+    assert tuberculosis.labels == {"Tuberculosis": 1}
     assert tuberculosis.extra["reading_finding"] == "right PTB with effusion"
-    assert (unread.sex, unread.age, unread.mask, unread.extra) == (
-        "",
-        None,
-        "",
-        {"tuberculosis": "0"},
-    )
+    assert (unread.sex, unread.age, unread.mask, unread.extra) == ("", None, "", {})
 
 
 @pytest.mark.parametrize("prefix", ["", "SZ-CXR/"])
@@ -39,13 +35,13 @@ def test_the_mask_release_layout(tmp_path: Path, prefix: str) -> None:
 
 
 def test_normal_is_not_called_no_finding(shenzhen_tree: Path) -> None:
-    assert not any(record.labels for record in shenzhen.records(shenzhen_tree))
+    assert not any(observations(record.labels) for record in shenzhen.records(shenzhen_tree))
 
 
 def test_an_image_of_another_name_is_a_record_without_facts(shenzhen_tree: Path) -> None:
     touch(shenzhen_tree, ["ChinaSet_AllFiles/CXR_png/scan.PNG"])
     *_, last = shenzhen.records(shenzhen_tree)
-    assert (last.image_id, last.patient_id, last.extra) == ("scan", "", {})
+    assert (last.image_id, last.patient_id, last.labels, last.extra) == ("scan", "", {}, {})
 
 
 @pytest.mark.parametrize(
@@ -79,4 +75,32 @@ def test_real_files(real_data: Path) -> None:
     assert len(records) == len(list((real_data / "shenzhen" / "images").iterdir())) == 59
     assert all((real_data / "shenzhen" / r.mask).is_file() for r in records)
     assert [r.image_id.split("_")[1] for r in records] == [r.patient_id for r in records]
-    assert sum(r.extra["tuberculosis"] == "1" for r in records) == 51
+    assert sum(r.labels["Tuberculosis"] for r in records) == 51
+
+
+def test_real_masks_have_the_size_of_their_images(real_data: Path) -> None:
+    root = real_data / "shenzhen"
+    for record in list(shenzhen.records(root))[::6]:
+        lung, _ = shenzhen.mask(root, record)
+        assert lung.shape == cv2.imread(str(root / record.image), -1).shape[:2]
+
+
+def test_a_squashed_image_is_named_and_its_mask_not_used(tmp_path: Path) -> None:
+    """As in copies where images have 1000 x 1000 pixels and masks kept their size."""
+    for name, shape in (("images/CHNCXR_0001_0", (40, 40)), ("masks/CHNCXR_0001_0_mask", (40, 48))):
+        (tmp_path / name).parent.mkdir()
+        cv2.imwrite(str(tmp_path / f"{name}.png"), np.eye(*shape, dtype=np.uint8) * 255)
+    record = next(shenzhen.records(tmp_path))
+    with pytest.raises(ItemFault, match=r"E231 bad-mask: masks/.*: 40 x 48 pixels .*40 x 40"):
+        shenzhen.mask(tmp_path, record)
+    cv2.imwrite(str(tmp_path / record.image), np.eye(40, 48, dtype=np.uint8) * 255)
+    assert shenzhen.mask(tmp_path, record)[0].sum() == 40
+
+
+def test_grays_along_the_outline_go_to_the_nearer_value(tmp_path: Path) -> None:
+    values = np.array([[0, 1, 127], [128, 254, 255]], np.uint8)
+    for name in ("images/CHNCXR_0001_0", "masks/CHNCXR_0001_0_mask"):
+        (tmp_path / name).parent.mkdir()
+        cv2.imwrite(str(tmp_path / f"{name}.png"), values)
+    lung, ignore = shenzhen.mask(tmp_path, next(shenzhen.records(tmp_path)))
+    assert lung.tolist() == [[False] * 3, [True] * 3] and not ignore.any()

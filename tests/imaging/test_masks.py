@@ -14,7 +14,7 @@ from PIL import Image
 from test_runlength import letter_f
 
 from cxrkit.errors import ItemFault
-from cxrkit.imaging import masks
+from cxrkit.imaging import masks, radiograph
 
 F = letter_f()
 GRAY = np.where(F, 255, 0).astype(np.uint8)
@@ -24,6 +24,19 @@ def png(image: Image.Image) -> bytes:
     stream = io.BytesIO()
     image.save(stream, "PNG")
     return stream.getvalue()
+
+
+def gif(image: Image.Image, **options: object) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, "GIF", **options)
+    return stream.getvalue()
+
+
+def turned_palette() -> Image.Image:
+    """Index 0 is white and lung, index 3 black."""
+    image = Image.fromarray(np.where(F, 0, 3).astype(np.uint8), "P")
+    image.putpalette([255, 255, 255] + [9, 9, 9] * 2 + [0, 0, 0])
+    return image
 
 
 def alpha_only() -> Image.Image:
@@ -51,6 +64,12 @@ CODINGS = {
     "opaque alpha": (png(Image.fromarray(GRAY).convert("RGBA")), {}),
     "16 bits": (encoded(".png", np.where(F, 65535, 0).astype(np.uint16)), {"lung": (65535,)}),
     "tiff": (encoded(".tiff", GRAY), {}),
+    "gif": (gif(Image.fromarray(GRAY)), {}),
+    "gif of a turned palette": (gif(turned_palette()), {}),
+    "gif with a comment, interlaced": (
+        gif(Image.fromarray(GRAY), comment="drawn by hand", interlace=1),
+        {},
+    ),
 }
 
 
@@ -110,6 +129,50 @@ def test_an_empty_mask_is_a_mask_and_a_broken_file_is_none(tmp_path: Path):
         with pytest.raises(ItemFault) as caught:
             masks.read_mask(tmp_path / name)
         assert caught.value.code == code
+
+
+@pytest.mark.parametrize("interlace", [0, 1])
+def test_a_gif_cut_anywhere_is_refused(tmp_path: Path, interlace: int):
+    """Its decoder would be content with some of these."""
+    whole = gif(Image.fromarray(GRAY), interlace=interlace)
+    path = tmp_path / "mask.gif"
+    path.write_bytes(whole)
+    assert np.array_equal(masks.read_mask(path)[0], F)
+    for length in range(7, len(whole)):
+        path.write_bytes(whole[:length])
+        with pytest.raises(ItemFault) as caught:
+            masks.read_mask(path)
+        assert caught.value.code == "E214"
+
+
+def test_a_gif_of_several_pictures_or_of_too_many_pixels_is_refused(tmp_path: Path):
+    moving = gif(Image.fromarray(GRAY), save_all=True, append_images=[Image.fromarray(255 - GRAY)])
+    large = gif(Image.fromarray(GRAY))
+    large = large[:6] + b"\xff\xff\xff\xff" + large[10:]
+    for data, code in ((moving, "E213"), (large, "E211")):
+        (tmp_path / "mask.gif").write_bytes(data)
+        with pytest.raises(ItemFault) as caught:
+            masks.read_mask(tmp_path / "mask.gif")
+        assert caught.value.code == code
+
+
+def test_a_gif_is_no_radiograph(tmp_path: Path):
+    with pytest.raises(ItemFault) as caught:
+        radiograph.decode(gif(Image.fromarray(GRAY)), "a.gif")
+    assert caught.value.code == "E212"
+
+
+def test_a_mask_of_another_size_than_its_image_is_named(tmp_path: Path):
+    image = tmp_path / "a.jpg"
+    image.write_bytes(encoded(".jpg", GRAY))
+    masks.check_size(F, "masks/a.png", image)
+    for other in (F[:-1], F[:, 1:], F.T):
+        with pytest.raises(ItemFault, match=r"masks/a.png: \d+ x \d+ pixels") as caught:
+            masks.check_size(other, "masks/a.png", image)
+        assert caught.value.code == "E231"
+    with pytest.raises(ItemFault) as caught:
+        masks.check_size(F, "masks/a.png", tmp_path / "absent.png")
+    assert caught.value.code == "E202"
 
 
 def test_resizing_by_hand():
