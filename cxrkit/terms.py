@@ -42,12 +42,16 @@ def observations(labels: Mapping[str, int]) -> dict[str, int]:
     return {name: value for name, value in named if name is not None}
 
 
-# View Position (0018,5101) of a frontal radiograph; the rule that selected CXLSeg's images.
-FRONTAL_VIEWS = ("PA", "AP")
+# View Position (0018,5101) of a frontal radiograph; the rule that selected CXLSeg's images. FRONTAL
+# is no DICOM term: a table says that it is PA or AP, and not which.
+FRONTAL_VIEWS = ("PA", "AP", "FRONTAL")
 
 # Whether the lung mask holds the lung behind the heart. Scores are never averaged over both.
 MaskConvention = Literal["excluded", "included"]
 MASK_CONVENTIONS: tuple[MaskConvention, ...] = get_args(MaskConvention)
+# Of an archive's own masks. "mixed" is neither: nothing is trained on them and no score made.
+PublishedConvention = Literal["excluded", "included", "mixed"]
+PUBLISHED_CONVENTIONS: tuple[PublishedConvention, ...] = get_args(PublishedConvention)
 
 # open: free to pass on with attribution; registered: after an agreement with its publisher;
 # credentialed: a data use agreement that also covers everything derived from it.

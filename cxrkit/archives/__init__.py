@@ -20,7 +20,7 @@ from cxrkit.claims import Claim
 from cxrkit.errors import InputRefused
 from cxrkit.imaging import masks
 from cxrkit.records import Record
-from cxrkit.terms import OBSERVATIONS, LicenceClass, MaskConvention
+from cxrkit.terms import OBSERVATIONS, LicenceClass, PublishedConvention
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Card:
     observations: tuple[str, ...] = OBSERVATIONS  # names that `labels` can have; () is any
     labels_belong_to: Literal["image", "study", "patient", ""] = ""
     mask_of: Literal["lungs", "pneumothorax", ""] = ""
-    mask_convention: MaskConvention | None = None  # of the archive's own lung masks
+    mask_convention: PublishedConvention | None = None  # of the archive's own lung masks
     reader_rule: str = ""  # how several readers' labels became one: "majority", ...
     claims: tuple[Claim, ...] = ()
     contains: tuple[str, ...] = ()  # archives that are in this one, whole or in part

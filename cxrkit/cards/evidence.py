@@ -172,7 +172,7 @@ def _masks(facts: Facts) -> list[Block]:
             f"({share(masked, whole)})."
         )
     ]
-    if card.mask_convention:
+    if card.mask_convention in _CONVENTIONS:
         blocks.append(
             Text(
                 f"Convention: heart {card.mask_convention}. {_CONVENTIONS[card.mask_convention]} "

@@ -13,7 +13,7 @@ from cxrkit import archives, claims, records
 from cxrkit.errors import InputRefused
 from cxrkit.imaging import masks, radiograph
 from cxrkit.records import Record
-from cxrkit.terms import MASK_CONVENTIONS, OBSERVATIONS, SPLITS
+from cxrkit.terms import OBSERVATIONS, PUBLISHED_CONVENTIONS, SPLITS
 
 NAMES = archives.names()
 
@@ -103,7 +103,7 @@ def test_the_card_is_complete(name: str) -> None:
     assert len(module.__doc__) > 200 and "lacks" in module.__doc__
     assert card.title and card.terms and module.LAYOUT and "\n" not in module.LAYOUT
     assert card.licence in ("open", "registered", "credentialed")
-    assert card.mask_convention in (None, *MASK_CONVENTIONS)
+    assert card.mask_convention in (None, *PUBLISHED_CONVENTIONS)
     assert (card.mask_of == "lungs") == (card.mask_convention is not None)
     assert not card.mask_of or hasattr(module, "MASK_VALUES") or hasattr(module, "mask")
     assert card.patients and card.reads
