@@ -5,6 +5,7 @@ TIFF's directory, a DICOM data set up to Bits Stored. A file that is cut off lat
 """
 
 import multiprocessing
+import os
 import signal
 import stat
 import struct
@@ -25,7 +26,7 @@ from pydicom.tag import BaseTag
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian
 
 from cxrkit.errors import ItemFault, one_line
-from cxrkit.imaging import headers, radiograph
+from cxrkit.imaging import headerless, headers, radiograph
 from cxrkit.imaging.headers import COPY_AGAIN
 
 COLUMNS = {
@@ -57,7 +58,7 @@ _Rows = list[tuple[object, ...]]
 class Size:
     """What a header announces: pixels, the kind of file, and bits of a sample.
 
-    `kind` is "png", "jpeg", "tiff", "gif" or "dicom".
+    `kind` is "png", "jpeg", "tiff", "gif", "dicom", or "headerless" for the .IMG files of JSRT.
     """
 
     rows: int
@@ -67,7 +68,9 @@ class Size:
 
 
 def read_size(path: Path) -> Size:
-    """The announced size of the image at `path`, told from its content and not from its name.
+    """The announced size of the image at `path`, told from its content.
+
+    The name decides for .IMG files alone, whose size is that of the square that they fill.
 
     Raises:
         ItemFault: E201 unreadable, E202 missing, E203 not a file, E210 empty, E211 too large, E212
@@ -163,9 +166,13 @@ def _regular(path: Path) -> bool:
 
 def _size(file: BinaryIO, name: str) -> Size:
     head = file.read(_HEAD)
-    kind = "gif" if head[:6] in (b"GIF87a", b"GIF89a") else radiograph.sniff(head)
+    kind = "gif" if head[:6] in headers.GIF_SIGNATURES else radiograph.sniff(head)
     if not kind:
-        raise radiograph.no_image(head, name)
+        fault = radiograph.no_image(head, name)
+        if fault.code != "E212" or not name.lower().endswith(headerless.SUFFIX):
+            raise fault
+        side = headerless.side(file.seek(0, os.SEEK_END), name)
+        return Size(side, side, "headerless", headerless.HIGHEST.bit_length())
     try:
         rows, columns, bits = _READERS[kind](BytesIO(head))
     except (EOFError, struct.error, zlib.error) as error:

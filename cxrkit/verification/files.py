@@ -71,31 +71,41 @@ def extra(table: pl.DataFrame, disk: Iterable[str]) -> tuple[Check, list[BadFile
 
 def duplicated(
     root: Path,
-    images: list[str],
+    table: pl.DataFrame,
     published: Mapping[str, str],
     workers: int,
     progress: Callable[[int, int], None],
-) -> tuple[Check, list[BadFile]]:
-    """Images whose bytes are those of another one.
+) -> tuple[list[Check], list[BadFile]]:
+    """Images whose bytes are those of another one: of another patient, or of the same.
+
+    A release may hold a radiograph of a patient twice, as V7 does; only published checksums tell
+    whether it is the copy that does. One radiograph of two patients is wrong in any case.
 
     Args:
         root: the archive.
-        images: those that are there.
+        table: records whose images are there.
         published: digests that are known, of files that are as published.
         workers: threads that read.
         progress: called with the images done and their number.
     """
-    groups = exact(root, images, workers, lambda done: progress(done, len(images)), published)
-    bad = [
-        BadFile(path, "E222", f"the same bytes as {group[0]}")
-        for group in groups
-        for path in group[1:]
-    ]
-    note = "" if not bad or published else "a release can hold an image twice; compare with it"
-    check = of_files(
-        "files", "images with bytes of their own", len(images), bad, "counted", published, note
-    )
-    return check, bad
+    patients = dict(table.select("image", "patient_id").iter_rows())
+    images = list(patients)
+    torn: list[BadFile] = []
+    alike: list[BadFile] = []
+    for group in exact(root, images, workers, lambda n: progress(n, len(images)), published):
+        several = len({patients[image] for image in group} - {""}) > 1
+        also = " of another patient" if several else ""
+        (torn if several else alike).extend(
+            BadFile(image, "E222", f"the same bytes as {group[0]}{also}") for image in group[1:]
+        )
+    about = (len(images), torn, "counted", published)
+    first = of_files("files", "images that are of one patient alone", *about)
+    about = (len(images), alike, "counted", published)
+    second = of_files("files", "images with bytes of their own", *about)
+    if second.status == "failed":
+        note = f"{second.note}; whether the release has them twice too cannot be told"
+        second = replace(second, status="unverifiable", note=note)
+    return [first, second], [*torn, *alike]
 
 
 def _named(table: pl.DataFrame) -> set[str]:

@@ -94,14 +94,12 @@ def _of_images(
     there = fine.filter([image in disk or (root / image).is_file() for image in fine["image"]])
     if "files" in looked:
         said = _saying("duplicates", progress)
-        images = there["image"].to_list()
-        for check, found in (
-            files.missing(root, fine, disk),
-            files.extra(fine, disk),
-            files.duplicated(root, images, published, options.workers, said),
-        ):
+        for check, found in (files.missing(root, fine, disk), files.extra(fine, disk)):
             checks.append(check)
             bad += found
+        twice, found = files.duplicated(root, there, published, options.workers, said)
+        checks += twice
+        bad += found
     if "sizes" in looked:
         said = _saying("headers", progress)
         found_checks, found = pictures.size_checks(root, there, published, options.workers, said)

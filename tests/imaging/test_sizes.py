@@ -148,6 +148,19 @@ def code(path: Path) -> str:
     return caught.value.code
 
 
+def test_a_file_without_a_header_is_the_square_that_it_fills(tmp_path: Path) -> None:
+    path = tmp_path / "JPCLN001.IMG"
+    path.write_bytes(np.arange(50 * 50, dtype=">u2").tobytes())
+    assert read_size(path) == Size(50, 50, "headerless", 12)
+    assert radiograph.read(path).kind == "headerless"
+    path.write_bytes(bytes(4999))
+    assert code(path) == "E214"
+    path.write_bytes(b"<html></html>")
+    assert code(path) == "E219"
+    (tmp_path / "other.raw").write_bytes(bytes(5000))
+    assert code(tmp_path / "other.raw") == "E212"
+
+
 def test_what_is_wrong_is_named_as_by_the_reader(tmp_path: Path, picture: np.ndarray) -> None:
     png, jpeg = encoded(".png", picture), encoded(".jpg", picture)
     huge = png[:16] + struct.pack(">II", 60_000, 60_000) + png[24:]
