@@ -95,7 +95,7 @@ def test_a_missing_side_is_named(tree: Path, side: str) -> None:
     (tree / "scratch" / "fold1" / "masks" / side / "JPCLN001.gif").unlink()
     record = read(tree)["JPCLN001"]
     assert record.mask
-    with pytest.raises(ItemFault, match=f"E231 .*no mask of the {side}"):
+    with pytest.raises(ItemFault, match=rf"E231 .*no mask of the {side}"):
         jsrt.mask(tree, record)
 
 
@@ -103,10 +103,10 @@ def test_a_mask_that_is_not_square_or_not_two_valued_is_named(tree: Path) -> Non
     path = tree / "scratch" / "fold1" / "masks" / "left lung" / "JPCLN001.gif"
     record = read(tree)["JPCLN001"]
     draw(path, (1, 1), shape=(4, 5))
-    with pytest.raises(ItemFault, match="E231 .*4 x 5 pixels"):
+    with pytest.raises(ItemFault, match=r"E231 .*4 x 5 pixels"):
         jsrt.mask(tree, record)
     Image.fromarray(np.full((4, 4), 77, np.uint8)).save(path)
-    with pytest.raises(ItemFault, match="E231 .*pixel values 77"):
+    with pytest.raises(ItemFault, match=r"E231 .*pixel values 77"):
         jsrt.mask(tree, record)
 
 
@@ -139,5 +139,5 @@ def test_two_images_of_one_name_are_refused(tree: Path) -> None:
 
 @pytest.mark.parametrize("inside", ["scratch", "absent"])
 def test_a_wrong_folder_is_refused(tree: Path, inside: str) -> None:
-    with pytest.raises(InputRefused, match="E101 .*no .IMG file"):
+    with pytest.raises(InputRefused, match=r"E101 .*no .IMG file"):
         jsrt.records(tree / inside)

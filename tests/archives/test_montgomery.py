@@ -132,17 +132,17 @@ def test_sides_that_position_cannot_tell_are_named(tree: Path, column: int) -> N
     draw(tree / "MontgomerySet" / "ManualMask" / "leftMask" / f"{STEMS[0]}.png", column)
     record = read(tree)[STEMS[0]]
     assert montgomery.mask(tree, record)[0].sum() == 4
-    with pytest.raises(ItemFault, match="E231"):
+    with pytest.raises(ItemFault, match=r"E231"):
         montgomery.sides(tree, record)
 
 
 def test_a_mask_with_an_undeclared_value_is_named(tree: Path) -> None:
     path = tree / "MontgomerySet" / "ManualMask" / "leftMask" / f"{STEMS[0]}.png"
     cv2.imwrite(str(path), np.full((6, 8), 100, np.uint8))
-    with pytest.raises(ItemFault, match="E231 .*pixel values 100"):
+    with pytest.raises(ItemFault, match=r"E231 .*pixel values 100"):
         montgomery.mask(tree, read(tree)[STEMS[0]])
 
 
 def test_a_wrong_folder_is_refused(tree: Path) -> None:
-    with pytest.raises(InputRefused, match="E101 .*no folder CXR_png"):
+    with pytest.raises(InputRefused, match=r"E101 .*no folder CXR_png"):
         montgomery.records(tree / "MontgomerySet" / "CXR_png")

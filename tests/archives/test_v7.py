@@ -53,14 +53,14 @@ def test_columns_that_the_adapter_does_not_know_are_kept(v7_tree: Path) -> None:
 def test_a_renamed_column_is_refused(v7_tree: Path) -> None:
     table = v7_tree / "pairs.csv"
     table.write_text(table.read_text().replace("patient_id", "patient"))
-    with pytest.raises(InputRefused, match="E103 bad-table: pairs.csv: no column patient_id"):
+    with pytest.raises(InputRefused, match=r"E103 bad-table: pairs.csv: no column patient_id"):
         v7.records(v7_tree)
 
 
 def test_ids_read_as_numbers_are_refused(v7_tree: Path) -> None:
     table = v7_tree / "pairs.csv"
     table.write_text(re.sub(r"(?m)^(\d+),", r"\1.0,", table.read_text()))
-    with pytest.raises(InputRefused, match="E103 bad-table: pairs.csv: column v7_image_id"):
+    with pytest.raises(InputRefused, match=r"E103 bad-table: pairs.csv: column v7_image_id"):
         v7.records(v7_tree)
 
 

@@ -41,7 +41,7 @@ def write(
 
 @pytest.fixture
 def exported(tmp_path: Path) -> Path:
-    root = tmp_path / "v7"
+    root = tmp_path / "exported"
     tags = tagged("COVID-19", "Viral Pneumonia", "X-ray", "View/AP Supine", "Sex/M", "Age:64",
                   "location:Harbour City, Old Town", "ICU_admission/Y", "Survival/N")  # fmt: skip
     write(root, "10", [*lungs(2), *tags], "0a7faa2a.jpg")
@@ -111,11 +111,9 @@ def test_the_mask_is_the_union_of_the_lungs(exported: Path) -> None:
     expected[1:9, 1:6] = expected[1:9, 9:14] = True
     assert np.array_equal(lung, expected)
     assert ignored.any() and (ignored & ~expected).sum() == 0  # over the lung, which stays lung
-    names = [name for name, _ in v7.outlines(exported, record)]
-    assert names == ["Lung", "Lung", "Ignore"]
-    assert np.array_equal(
-        v7.outlines(exported, record)[0][1] | v7.outlines(exported, record)[1][1], lung
-    )
+    names, drawn = zip(*v7.outlines(exported, record), strict=True)
+    assert names == ("Lung", "Lung", "Ignore")
+    assert np.array_equal(drawn[0] | drawn[1], lung) and np.array_equal(drawn[2], ignored)
 
 
 def test_an_outline_for_another_size_than_the_image_is_named(exported: Path) -> None:
@@ -147,14 +145,14 @@ def test_two_files_of_one_image_are_both_faulty(exported: Path) -> None:
 def test_a_folder_of_broken_files_is_refused(exported: Path) -> None:
     for path in sorted((exported / "annotations").glob("1*.json"))[:4]:
         path.write_text("{")
-    with pytest.raises(InputRefused, match="E103 bad-table: annotations: 4 of 7 JSON files"):
+    with pytest.raises(InputRefused, match=r"E103 bad-table: annotations: 4 of 7 JSON files"):
         v7.records(exported)
 
 
 def test_without_json_files_the_table_is_asked_for(exported: Path) -> None:
     for path in (exported / "annotations").iterdir():
         path.unlink()
-    with pytest.raises(InputRefused, match="E102 missing-table: pairs.csv"):
+    with pytest.raises(InputRefused, match=r"E102 missing-table: pairs.csv"):
         v7.records(exported)
 
 
