@@ -256,7 +256,9 @@ def _keyed(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _several(column: str) -> pl.Expr:
-    return pl.col(column).n_unique().over("key") > 1
+    """The rows of the image that are no fault yet have several values."""
+    fine = pl.col(tables.FAULT) == ""
+    return fine & (pl.col(column).filter(fine).n_unique().over("key") > 1)
 
 
 def _spread(frame: pl.DataFrame) -> pl.DataFrame:

@@ -10,7 +10,7 @@ and one RCA Dice in eight is below 0.7.
 import hashlib
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -32,7 +32,7 @@ COLUMNS = {
 }
 POINTS = {"right": 44, "left": 50, "heart": 26}  # in the order of the list
 SHORT_SHARE = 0.84  # of the longer side, for the sources that are not square
-_BORDER = 8  # black pixels around an image of MIMIC-CXR-JPG: a whole JPEG block stays black
+_BORDER = 8  # black pixels around an image of MIMIC-CXR-JPG, twice as many on the left
 
 
 @dataclass(frozen=True)
@@ -176,12 +176,13 @@ def _organs(phantom: Phantom) -> dict[str, np.ndarray]:
     return {"right": phantom.right_lung, "left": phantom.left_lung, "heart": heart}
 
 
-def _framed(image: np.ndarray) -> np.ndarray:
-    """The image with its outer pixels black."""
-    framed = np.zeros_like(image)
-    inside = (slice(_BORDER, -_BORDER), slice(2 * _BORDER, -_BORDER))
-    framed[inside] = image[inside]
-    return framed
+def _framed(phantom: Phantom) -> Phantom:
+    """The phantom with a black frame around everything, wider on the left."""
+    around = ((_BORDER, _BORDER), (2 * _BORDER, _BORDER))
+    names = ("radiograph", "right_lung", "left_lung", "right_lung_with_heart",
+             "left_lung_with_heart")  # fmt: skip
+    framed = {name: np.pad(getattr(phantom, name), around) for name in names}
+    return replace(phantom, findings={}, **framed)
 
 
 def _files(job: Job) -> dict[str, bytes]:
@@ -191,7 +192,12 @@ def _files(job: Job) -> dict[str, bytes]:
     if image.source != "ChestX-Ray8":
         short = round(size * SHORT_SHARE)
         rows, columns = (short, size) if image.exam.index % 2 else (size, short)
-    phantom = release.picture(image.exam, 0, rows, columns, seed)
+    cropped = image.source == "MIMIC-CXR-JPG"
+    if cropped:
+        inside = (rows - 2 * _BORDER, columns - 3 * _BORDER)
+        phantom = _framed(release.picture(image.exam, 0, *inside, seed))
+    else:
+        phantom = release.picture(image.exam, 0, rows, columns, seed)
     if masks is not None:
         release.write_masks(masks, Path(image.path).stem, phantom)
     data, picture = _encoded(image, phantom.radiograph)
@@ -212,7 +218,7 @@ def _encoded(image: Image, pixels: np.ndarray) -> tuple[bytes, np.ndarray]:
     if image.source == "ChestX-Ray8":
         return release.png(pixels), pixels
     if image.source == "MIMIC-CXR-JPG":
-        data = release.jpeg(_framed(pixels))
+        data = release.jpeg(pixels)
         return data, np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE))
     photometric = "MONOCHROME1" if image.exam.index % 4 == 2 else "MONOCHROME2"
     name = (image.image_id, "vindr")
