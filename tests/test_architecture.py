@@ -26,7 +26,7 @@ LAYERS = (
     ("segmentation",),
     ("quality", "verification"),
     ("pipeline",),
-    ("cards", "conversion", "export", "review", "download", "training"),
+    ("cards", "conversion", "export", "review", "download", "labelling", "training"),
     ("cli",),
 )
 RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}

@@ -4,14 +4,16 @@ import sys
 
 import typer
 
-from cxrkit.cli import train
+from cxrkit.cli import score, train
 from cxrkit.cli.archives import archives
 from cxrkit.cli.build import build
 from cxrkit.cli.card import card
 from cxrkit.cli.convert import convert
 from cxrkit.cli.demo import demo
+from cxrkit.cli.label import label
 from cxrkit.cli.phantom import phantom
 from cxrkit.cli.records import records
+from cxrkit.cli.sections import sections
 from cxrkit.cli.verify import verify
 from cxrkit.errors import CxrkitError
 
@@ -28,9 +30,12 @@ app.command()(build)
 app.command()(card)
 app.command()(convert)
 app.command()(demo)
+app.command()(label)
 app.command()(phantom)
 app.command()(records)
+app.command()(sections)
 app.command()(verify)
+app.add_typer(score.app, name="score")
 app.add_typer(train.app, name="train")
 
 

@@ -6,7 +6,7 @@ negbio     mentions and aggregation of the branch of NegBio that labelled MIMIC-
 """
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from cxrkit.reports import chexpert, events, sentences
@@ -77,12 +77,38 @@ def _strict(text: str, vocabulary: Vocabulary) -> dict[str, int]:
     return labels
 
 
+def mentions(
+    text: str, mode: Mode, vocabulary: Vocabulary
+) -> Iterator[tuple[int, int, Event, str]]:
+    """Every mention that counts for an observation: its sentence's place, the event, the name."""
+    read = _strict_events if mode == "strict" else _chexpert_events
+    known = _observations(vocabulary)
+    for start, end in sentences.spans(text):
+        for event in read(text[start:end]):
+            concepts = known.get(event.concept, ()) if mode == "strict" else (event.concept,)
+            for name in concepts:
+                if name != chexpert.OTHER:
+                    yield start, end, event, name
+
+
+def names(vocabulary: Vocabulary) -> tuple[str, ...]:
+    """The observations of a vocabulary in its order; "all" is CheXpert's and then the others."""
+    if vocabulary == "chexpert":
+        return OBSERVATIONS
+    if vocabulary == "chestx-ray14":
+        return CHESTX_RAY14
+    return tuple(dict.fromkeys((*OBSERVATIONS, *CHESTX_RAY14)))
+
+
 @functools.cache
 def _observations(vocabulary: Vocabulary) -> dict[str, tuple[str, ...]]:
     """Concept to the observations it is, under the names of the vocabulary."""
     columns = {"chexpert": (1,), "chestx-ray14": (2,), "all": (1, 2)}[vocabulary]
     table = ([*row, "", ""] for row in rows("observations.tsv"))
-    return {row[0]: tuple(dict.fromkeys(row[c] for c in columns if row[c])) for row in table}
+    return {
+        row[0]: tuple(dict.fromkeys(n for c in columns for n in row[c].split("|") if n))
+        for row in table
+    }
 
 
 def _of_strict(values: Iterable[int]) -> int:

@@ -79,6 +79,10 @@ def archives(tmp_path_factory: pytest.TempPathFactory) -> Path:
                      "source": "phantom", "patient_id": str(number), "view": "PA",
                      "finding": "", "image_license": "CC0"})  # fmt: skip
     pl.DataFrame(rows).write_csv(root / "V7/pairs.csv")
+    reports = [("1", "Small effusion."), ("2", "Clear lungs.")]
+    frame = pl.DataFrame(reports, schema=("id", "report"), orient="row")
+    frame.write_csv(root / "reports.csv")
+    frame.write_csv(root / "written.csv")
     return root
 
 
