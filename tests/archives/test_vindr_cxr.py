@@ -188,8 +188,8 @@ def test_kaggle_without_its_table_is_refused(kaggle: Path) -> None:
         ("image_labels_train", lambda t: t.replace("Other diseases", "Other"), "no column Other d"),
         ("image_labels_test", lambda t: t.replace("Lung cyst", "Cyst"), "no column Lung cyst"),
         ("image_labels_train", lambda t: t.replace(A, "1.0").replace(B, "2.0"), "column image_id"),
-        ("image_labels_train", lambda t: t.replace("a,R", "2,8."), "column rad_id: in 6 of 6"),
-        ("annotations_train", lambda t: re.sub(r",R(\d)", r",\1", t), "column rad_id: in 6 of 6"),
+        ("image_labels_train", lambda t: re.sub(r",R(\d)", r",\1.0", t), "column rad_id: in 6"),
+        ("annotations_train", lambda t: re.sub(r",R(\d)", r",\1", t), "column rad_id: in 6 of"),
     ],
 )
 def test_a_table_that_is_wrong_throughout_is_refused(
