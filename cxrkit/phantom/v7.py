@@ -3,12 +3,13 @@
 Layout, names, tags and the values of the masks from the README and files of
 v7labs/covid-19-xray-dataset, the JSON from docs.v7labs.com. Half of the exams stand for the part
 from ieee8023, half for the part from Guangzhou. Lateral views have no lungs; every tenth exam of
-adults has tags only; the first image is there twice to the byte; tubes and lines are Ignore.
+adults has tags only; the first image is there twice to the byte; tubes and lines are Ignore, and
+every second AP view has a line.
 """
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -123,13 +124,21 @@ def plan(studies: int, seed: int, size: int = LONG_SIDE) -> list[tuple[Item, ...
         studies // 2, 2 * seed + 1, ((("AP",), 1.0),), age="child", chances=CHANCES
     )
     for draw, part in ((_adult, adults), (_child, children)):
-        for exam in part:
+        for exam in map(_with_line, part):
             views = list(range(len(exam.views)))
             views += [0] if not exams else []  # the exact duplicate
             items = [draw(exam, view, str(number + k), seed, size) for k, view in enumerate(views)]
             number += len(items)
             exams.append(tuple(items))
     return exams
+
+
+def _with_line(exam: Exam) -> Exam:
+    """The exam, with a venous line where it is an adult's every second one and AP."""
+    found = exam.subject.findings
+    if exam.subject.age == "child" or exam.views != ("AP",) or exam.index % 2 or "line" in found:
+        return exam
+    return replace(exam, subject=replace(exam.subject, findings=(*found, "line")))
 
 
 def _adult(exam: Exam, view: int, v7_id: str, seed: int, size: int) -> Item:
