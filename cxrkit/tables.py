@@ -131,8 +131,9 @@ def lost(left: pl.DataFrame, right: pl.DataFrame, on: Sequence[str] | str) -> pl
     A key that is corrupt finds no partner: add these rows to the joined ones, so that they are
     named and counted.
     """
+    keys = [on] if isinstance(on, str) else list(on)
     bad = right.filter(pl.col(FAULT) != "")
-    return bad.join(left, on=on, how="anti").select(FAULT)
+    return bad.join(left, on=keys, how="anti").select(FAULT)
 
 
 def number(column: str, dtype: type[pl.DataType]) -> pl.Expr:

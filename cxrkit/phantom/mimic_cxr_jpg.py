@@ -258,15 +258,15 @@ def _tables(planned: list[Study], seed: int) -> dict[str, bytes]:
     names: list[str] = []
     for study in planned:
         for image in study.images:
-            metadata.append(_metadata_row(study, image))
+            metadata.append(metadata_row(study, image))
             split.append((image.dicom_id, study.study_id, study.subject_id, study.split))
             names.append(f"{study.folder}/{image.dicom_id}.jpg\n")
         if study.report is not None:
             for name, found in _two_labelers(
                 study.report, np.random.default_rng([seed, 3, study.index])
             ):
-                cells = _cells(found, LABEL_COLUMNS)
-                labels[name].append((study.subject_id, study.study_id, *cells))
+                ids = (study.subject_id, study.study_id)
+                labels[name].append((*ids, *cells(found, LABEL_COLUMNS)))
     tables: dict[str, Rows] = {"metadata": metadata, "split": split, **labels}
     return {
         **{
@@ -280,21 +280,23 @@ def _tables(planned: list[Study], seed: int) -> dict[str, bytes]:
     }
 
 
-def _cells(labels: dict[str, int], columns: tuple[str, ...]) -> tuple[str, ...]:
+def cells(labels: dict[str, int], columns: tuple[str, ...]) -> tuple[str, ...]:
+    """The labels as the tables print them, "1.0", or blank where there is none."""
     return tuple(f"{labels[c]}.0" if c in labels else "" for c in columns)
 
 
 def _radiologist(planned: list[Study]) -> Rows:
     """Every other study of the test set, as its report was meant."""
     tested = [
-        (study.study_id, *_cells(study.report.labels, OBSERVATIONS))
+        (study.study_id, *cells(study.report.labels, OBSERVATIONS))
         for study in planned
         if study.split == "test" and study.report is not None
     ]
     return [("study_id", *RADIOLOGIST_COLUMNS), *tested[::2]]
 
 
-def _metadata_row(study: Study, image: Image) -> tuple[object, ...]:
+def metadata_row(study: Study, image: Image) -> tuple[object, ...]:
+    """The image's values of METADATA_COLUMNS."""
     return (
         image.dicom_id,
         study.subject_id,
