@@ -1,0 +1,365 @@
+"""Counts, percentages, ratios, sums and scores in a sentence."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from cxrkit.cards import audit_numbers
+from cxrkit.cards.audit_markdown import Sentence
+from cxrkit.cards.audit_numbers import Number
+from cxrkit.cards.audit_statement import Kind, Statement
+from cxrkit.cards.audit_words import (
+    FOREIGN,
+    HARMLESS,
+    SPLIT,
+    UNIT,
+    archives_in,
+    split_names,
+    word_set,
+    words,
+)
+
+_STOPS = re.compile(r"[.,;:()\[\]|+=]")
+# Words after which a noun is no longer what the number before them counts.
+_LINKS = word_set(
+    "of contain contains contained are is was were have has had with without show shows in for "
+    "from and or to by on as which that while versus vs per show showing"
+)
+_THE = word_set("the these those them all total")
+_KEY = re.compile(
+    r"(?:(?:number|total|count|sum|no\.?|#)\s*(?:number\s*)?(?:of\s+)?(?P<of>[\w\s-]{3,40}?)"
+    r"\s*(?:is|are|was|were|:|=|of)?|^(?P<key>[A-Za-z][\w\s/-]{2,50}?)\s*[:=]|\((?P<n>n)\s*=)"
+    r"\s*(?:about|around|approximately|over|more than|~)?\s*$",
+    re.IGNORECASE,
+)
+_WHOLE = re.compile(
+    r"\+|\b(?:total|altogether|consist\w*|compris\w*|made up|compos\w*|divided|sum)\b", re.I
+)
+_LISTS = re.compile(r"\b(?:contain\w*|includ\w*|has|have|had|there (?:are|were)|with|:)", re.I)
+_REST = re.compile(r"\b(?:remain\w*|leav\w*|result\w*|yield\w*)\b", re.I)
+_METRIC = re.compile(
+    r"\b(?:(?P<dice>dice|dsc)|(?P<iou>iou|jaccard|intersection[- ]over[- ]union)|"
+    r"(?P<precision>precision)|(?P<recall>recall|sensitivity)|(?P<f1>f1))"
+    r"(?:[- ](?:similarity|score|coefficient|index|measure))*",
+    re.IGNORECASE,
+)
+_BEFORE = re.compile(
+    r"\b(?:from|of|on|using|with|than|to|unlike|like|by|upon|see)\s+(?:the\s+)?(?:\w+\s+)?$", re.I
+)
+
+
+@dataclass(frozen=True)
+class _Count:
+    """A number with the words that say what it counts; `own` says that the noun stands with it."""
+
+    number: Number
+    unit: str
+    subject: tuple[str, ...]
+    after: tuple[str, ...]
+    own: bool
+
+
+def in_sentence(sentence: Sentence) -> list[Statement]:
+    """Every count, percentage, ratio, sum and score of a sentence, in that order."""
+    numbers = audit_numbers.numbers(sentence.text)
+    scores = list(_metrics(sentence, numbers))
+    taken = {n for n, _ in scores}
+    numbers = [n for n in numbers if n not in taken]
+    shares = [n for n in numbers if n.percent]
+    whole = _percent_ratio(sentence, shares)
+    counts = _counts(sentence.text, [n for n in numbers if not n.percent])
+    sums = list(_sums(sentence, counts))
+    # Numbers on the way to a result count something that is not in the release.
+    steps = {v for s in sums if s.words in (("rest",), ("written",)) for v in _on_the_way(s)}
+    found = [_statement(sentence, c) for c in counts if c.number.value not in steps]
+    found += [*_ratios(sentence), *whole]
+    if not whole:
+        found += _percentages(sentence, shares, counts)
+    return [*found, *sums, *(s for _, s in scores)]
+
+
+def _on_the_way(total: Statement) -> tuple[float, ...]:
+    """The numbers of a sum that was worked out in the sentence, without its result if a rest."""
+    *parts, whole = total.values
+    if total.words == ("written",):
+        return total.values
+    return (whole, parts[0]) if sum(parts) == whole else ()
+
+
+def about(sentence: Sentence, start: int = 0, end: int = 0) -> tuple[tuple[str, ...], bool]:
+    """The archives a statement at this place is about, and whether its images come from there.
+
+    A name in front of the statement is its subject, unless a preposition says otherwise; "images of
+    NAME" behind it says where they come from; else the innermost heading that has a name counts.
+    """
+    hits = archives_in(sentence.text)
+    before = [
+        name for name, at, to in hits if to <= start and not _BEFORE.search(sentence.text[:at])
+    ]
+    if before:
+        return tuple(dict.fromkeys(before)), False
+    behind = sentence.text[end:]
+    for name, at, _ in hits:
+        if at >= end and re.match(r"[^.;,]*?\b(?:of|from|in)\s+(?:the\s+)?(?:\w+\s+)?$",
+                                  behind[: at - end]):  # fmt: skip
+            return (name,), True
+    return about_section(sentence.section), False
+
+
+def about_section(section: Sequence[str]) -> tuple[str, ...]:
+    """The archives that the innermost heading names which names any."""
+    for title in reversed(section):
+        if names := archives_in(title):
+            return tuple(dict.fromkeys(name for name, _, _ in names))
+    return ()
+
+
+def made(
+    sentence: Sentence,
+    kind: Kind,
+    start: int,
+    end: int,
+    text: str = "",
+    **fields: object,
+) -> Statement:
+    """A statement of that kind at this place of the sentence."""
+    names, part = about(sentence, start, end)
+    return Statement(
+        line=sentence.line(start),
+        section=" / ".join(sentence.section),
+        text=text or shortened(sentence.text[start:end]),
+        kind=kind,
+        about=names,
+        part=part,
+        context=sentence.text,
+        **fields,  # type: ignore[arg-type]
+    )
+
+
+def shortened(text: str, width: int = 70) -> str:
+    """The text on one line, at most that wide."""
+    line = " ".join(text.split())
+    return line if len(line) <= width else f"{line[: width - 3].rstrip()}..."
+
+
+def _counts(text: str, numbers: list[Number]) -> list[_Count]:
+    """Each number that counts something; one without a noun of its own takes its neighbour's."""
+    read = [_count(text, n, numbers[i + 1 : i + 2]) for i, n in enumerate(numbers)]
+    found: list[_Count] = []
+    for i, count in enumerate(read):
+        if count is None:
+            continue
+        if not count.unit:
+            # Beside "of 14 labels" a bare number is a part of them.
+            near = [
+                c
+                for c in (*read[i + 1 :], *reversed(read[:i]))
+                if c and c.unit and c.unit != "categories"
+            ]
+            joined = count.after and not FOREIGN.intersection(count.after[:3])
+            if not near or not joined:
+                continue
+            count = replace(count, unit=near[0].unit)
+        found.append(count)
+    return _respectively(text, found)
+
+
+def _count(text: str, number: Number, following: list[Number]) -> _Count | None:
+    """The number with its noun; without a unit where there is none; None for other things."""
+    bound = following[0].start if following else len(text)
+    stop = _STOPS.search(text, number.end)
+    segment = words(text[number.end : min(bound, stop.start() if stop else bound)])
+    while segment and segment[0] in _THE:
+        segment = segment[1:]
+    if segment[:1] == ["of"] and set(segment[1:2]) <= _THE:
+        segment = [w for w in segment[1:] if w not in _THE]
+    for at, word in enumerate(segment[:9]):
+        if word in UNIT:
+            while segment[at + 1 : at + 2] and segment[at + 1] in UNIT:
+                at += 1
+            after = _until_link(segment[at + 1 :])
+            return _Count(number, UNIT[segment[at]], tuple(segment[: at + 1]), after, True)
+        if word in _LINKS or word in FOREIGN:
+            break
+    if segment and segment[0] in FOREIGN:
+        return None
+    if key := _KEY.search(text[: number.start]):
+        named = words(key["of"] or key["key"] or "")
+        units = [w for w in named if w in UNIT]
+        if units:
+            return _Count(number, UNIT[units[-1]], tuple(named), (), True)
+    return _Count(number, "", (), _until_link(segment), False)
+
+
+def _until_link(segment: list[str]) -> tuple[str, ...]:
+    """The words up to the next "and", at most eight."""
+    kept: list[str] = []
+    for word in segment[:8]:
+        if word in ("and", "or", "while", "which", "that"):
+            break
+        kept.append(word)
+    return tuple(kept)
+
+
+def _respectively(text: str, counts: list[_Count]) -> list[_Count]:
+    """Of "train, validation and test hold 5, 1 and 1 images, respectively", each with its split."""
+    names = split_names(text)
+    if "respectively" not in text.lower() or len(names) != len(counts) or len(names) < 2:
+        return counts
+    return [replace(c, after=(*c.after, name)) for c, name in zip(counts, names, strict=True)]
+
+
+def _statement(sentence: Sentence, count: _Count) -> Statement:
+    kinds: dict[str, Kind] = {
+        "categories": "categories", "folders": "folders", "sub-folders": "folders"
+    }  # fmt: skip
+    number = count.number
+    shown = " ".join((*count.subject, *count.after)) or count.unit
+    return made(
+        sentence,
+        kinds.get(count.unit, "count"),
+        number.start,
+        number.end,
+        text=shortened(f"{sentence.text[number.start : number.end]} {shown}"),
+        subject=count.subject,
+        after=count.after,
+        values=(number.value,),
+        unit=count.unit,
+        hedge=number.hedge,
+        step=number.step,
+    )
+
+
+def _ratios(sentence: Sentence) -> Iterator[Statement]:
+    """Parts such as 8:1:1 where the sentence is about splits."""
+    text = sentence.text
+    if not re.search(r"\b(?:split|divid|partition|ratio|proportion|train)", text, re.IGNORECASE):
+        return
+    for shares, start, end in audit_numbers.ratios(text):
+        names = split_names(text)
+        if len(names) != len(shares):
+            names = ["train", "validate", "test"] if len(shares) == 3 else ["train", "test"]
+        yield made(sentence, "ratio", start, end, values=shares, words=tuple(names))
+
+
+def _percent_ratio(sentence: Sentence, shares: list[Number]) -> list[Statement]:
+    """Percentages that share a whole out to the splits that the sentence names."""
+    text = sentence.text
+    names = split_names(text)
+    if len(shares) < 2 or len(names) != len(shares) or abs(sum(n.value for n in shares) - 100) > 2:
+        return []
+    ends = [*(n.start for n in shares[1:]), len(text)]
+    own = [split_names(text[n.end : e]) for n, e in zip(shares, ends, strict=True)]
+    if all(len(o) == 1 for o in own) and len({o[0] for o in own}) == len(own):
+        names = [o[0] for o in own]
+    start, end = shares[0].start, shares[-1].end
+    values = tuple(n.value / 100 for n in shares)
+    shown = shortened(f"{', '.join(names)} {text[start:end]}")
+    return [made(sentence, "ratio", start, end, shown, values=values, words=tuple(names))]
+
+
+def _percentages(
+    sentence: Sentence, shares: list[Number], counts: list[_Count]
+) -> Iterator[Statement]:
+    text = sentence.text
+    for i, number in enumerate(shares):
+        beside = next(
+            (c for c in counts if re.fullmatch(r"\s*[(\[,]\s*", text[c.number.end : number.start])),
+            None,
+        )
+        bound = shares[i + 1].start if i + 1 < len(shares) else len(text)
+        stop = _STOPS.search(text, number.end)
+        segment = words(text[number.end : min(bound, stop.start() if stop else bound)])
+        if beside:
+            subject, after = beside.subject, beside.after
+        else:
+            subject, after = tuple(segment[:8]), ()
+        if not subject and not after:
+            continue
+        yield made(
+            sentence, "percentage", number.start, number.end,
+            shortened(f"{text[number.start : number.end]} {' '.join(subject)}"),
+            subject=subject, after=after, values=(number.value,), step=number.step,
+            hedge=number.hedge, unit=beside.unit if beside else "",
+        )  # fmt: skip
+
+
+def _sums(sentence: Sentence, counts: list[_Count]) -> Iterator[Statement]:
+    """Sums that are written out, lists of parts, and what is left of a number."""
+    text = sentence.text
+    written = re.search(r"[\d,]{2,}(?:\s*\+\s*[\d,]*\d)+(?:\s*=\s*([\d,]*\d))?", text)
+    if written:
+        parts = [n.value for n in audit_numbers.numbers(written[0])]
+        total = parts.pop() if written[1] else 0.0
+        how = "written" if total else "whole"
+        yield _sum(sentence, parts, total, written.start(), written.end(), (how,))
+        return
+    numbers = [c.number for c in counts]
+    if len(numbers) == 3 and _REST.search(text):
+        whole, away, rest = (n.value for n in numbers)
+        if whole > rest:
+            yield _sum(sentence, [away, rest], whole, numbers[0].start, numbers[2].end, ("rest",))
+            return
+    parts_of = [c for c in counts if _is_part(c)]
+    units = {c.unit for c in parts_of}
+    if len(parts_of) < 2 or len(units) != 1 or len({(c.subject, c.after) for c in parts_of}) < 2:
+        return
+    largest = max(c.number.value for c in parts_of)
+    totals = [
+        c for c in counts if c not in parts_of and c.unit in units and c.number.value > largest
+    ]
+    strong = bool(_WHOLE.search(text)) or (len(parts_of) > 2 and bool(_LISTS.search(text)))
+    yield replace(
+        _sum(
+            sentence,
+            [c.number.value for c in parts_of],
+            totals[0].number.value if len(totals) == 1 else 0.0,
+            parts_of[0].number.start,
+            parts_of[-1].number.end,
+            ("whole",) if strong else ("list",),
+        ),
+        unit=parts_of[0].unit,
+        subject=tuple(w for c in parts_of for w in (*c.subject, *c.after)),
+    )
+
+
+def _is_part(count: _Count) -> bool:
+    """The words with the number restrict it: a class, a split, "with" or "without"."""
+    restricted = {"with", "without", *SPLIT} & {*count.subject, *count.after}
+    named = [w for w in count.subject if w not in UNIT and w not in HARMLESS]
+    return bool(restricted or named) or not count.own
+
+
+def _sum(
+    sentence: Sentence, parts: list[float], total: float, start: int, end: int, how: tuple[str, ...]
+) -> Statement:
+    shown = " + ".join(f"{p:,.0f}" for p in parts)
+    shown += f" = {total:,.0f}" if total else ""
+    return made(
+        sentence, "sum", start, end, shortened(shown),
+        values=(*parts, total), unit="images", words=how,
+    )  # fmt: skip
+
+
+def _metrics(sentence: Sentence, numbers: list[Number]) -> Iterator[tuple[Number, Statement]]:
+    """Scores with their name, whichever of the two the sentence puts first."""
+    named = [(m.start(), m.end(), str(m.lastgroup)) for m in _METRIC.finditer(sentence.text)]
+    scores = [n for n in numbers if n.percent or 0 < n.value < 1 or n.step < 1]
+    if not named or not scores:
+        return
+    number_first = scores[0].start < named[0][0]
+    for start, end, name in named:
+        if number_first:
+            beside = [n for n in scores if n.end <= start and start - n.end < 45]
+            number = beside[-1] if beside else None
+        else:
+            nexts = [s for s, _, _ in named if s > start]
+            bound = min([end + 60, *nexts])
+            number = next((n for n in scores if end <= n.start < bound), None)
+        if number is None or "loss" in sentence.text[end : end + 6].lower():
+            continue
+        scale = 0.01 if number.percent or number.value > 1 else 1.0
+        yield number, made(
+            sentence, "metric", number.start, number.end, f"{name} {number.value:g}",
+            values=(number.value * scale,), step=number.step * scale, unit=name,
+        )  # fmt: skip
