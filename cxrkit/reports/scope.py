@@ -6,6 +6,7 @@ ends at "but", "there is", a semicolon, or a comma or "and" behind which a new o
 """
 
 import bisect
+import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -52,9 +53,13 @@ class Parsed:
 
     text: str
     origin: tuple[int, ...]
-    words: tuple[tuple[int, int], ...]
     cues: tuple[Cue, ...]
     found: tuple[tuple[int, int, Phrase], ...]  # findings and anatomy
+
+    @functools.cached_property
+    def words(self) -> tuple[tuple[int, int], ...]:
+        """Start and end of each word and mark; most sentences without findings never need them."""
+        return tuple(match.span() for match in _WORD.finditer(self.text))
 
 
 def parse(sentence: str) -> Parsed:
@@ -64,7 +69,6 @@ def parse(sentence: str) -> Parsed:
     return Parsed(
         text,
         origin,
-        tuple(match.span() for match in _WORD.finditer(text)),
         tuple(Cue(s, e, p.kinds) for s, e, p in found if p.kinds),
         tuple((s, e, p) for s, e, p in found if p.concept),
     )
