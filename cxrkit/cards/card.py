@@ -70,6 +70,7 @@ def gathered(
     tally += Tally(
         {("masks", "missing"): Count(len(found.missing_masks), len(found.missing_masks))}
     )
+    tally += more
     shown = disclosure.protected(tally.counts, tally.lines) if restricted else tally.counts
     return Facts(
         name=name,
@@ -119,14 +120,14 @@ def _counted(
         .agg(pl.len().alias("images"))
         .sort("person")
     )
-    starts = extent.bands(images, "images", extent.IMAGE_BANDS, restricted)
-    names = counts.band_names(starts)
-    band = pl.lit("")
-    for low, label in zip(starts, names, strict=True):
-        band = pl.when(pl.col("images") >= low).then(pl.lit(label)).otherwise(band)
-    rows = images.group_by(band.alias("band")).agg(pl.len(), pl.col("images").sum().alias("sum"))
-    found = {label: Count(int(total), people) for label, people, total in rows.iter_rows()}
-    per: dict[Key, Count] = {("images per patient", n): found.get(n, Count(0, 0)) for n in names}
+    bands = extent.bands(images, "images", extent.IMAGE_BANDS, restricted)
+    rows = (
+        images.group_by(counts.banded("images", bands).alias("band"))
+        .agg(pl.col("images").sum(), pl.len())
+        .rows()
+    )
+    found = {name: Count(int(number), people) for name, number, people in rows}
+    per: dict[Key, Count] = {("images per patient", n): found.get(n, Count(0, 0)) for n in bands}
     return table, tally + Tally(per), images
 
 

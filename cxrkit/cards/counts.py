@@ -6,12 +6,11 @@ that hold between them: `disclosure` needs to know what can be computed from wha
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 import polars as pl
 
 from cxrkit.records import LABEL
-from cxrkit.terms import SPLITS
+from cxrkit.terms import FRONTAL_VIEWS, SPLITS
 from cxrkit.verification import splits
 
 Key = tuple[str, ...]
@@ -67,26 +66,28 @@ def person() -> pl.Expr:
     )
 
 
-def prepared(table: pl.DataFrame, bands: Sequence[int]) -> pl.DataFrame:
+def prepared(table: pl.DataFrame, bands: Mapping[str, int]) -> pl.DataFrame:
     """The records table with the columns that are counted: person, split, view, sex, age band.
 
-    `bands` are the ages at which a band begins, ascending.
+    `bands` are the ages at which a band begins by its name, ascending.
     """
     return table.with_columns(
         person().rank("dense").cast(pl.UInt32).alias("person"),
         *(_named(c, UNKNOWN) for c in ("view", "sex")),
         _named("split", NO_SPLIT),
-        _banded(bands).alias("age band"),
+        banded("age", bands).alias("age band"),
     )
 
 
-def band_names(bands: Sequence[int]) -> list[str]:
-    """ "0-9", "10-19", ..., "90+" for the ages at which a band begins."""
-    closed = [f"{low}-{high - 1}" if high - 1 > low else f"{low}" for low, high in pairwise(bands)]
-    return [*closed, *(f"{low}+" for low in bands[-1:])]
+def banded(column: str, bands: Mapping[str, int]) -> pl.Expr:
+    """The name of the band that a number lies in, `UNKNOWN` where it is null or below all."""
+    text = pl.lit(UNKNOWN)
+    for name, low in bands.items():
+        text = pl.when(pl.col(column) >= low).then(pl.lit(name)).otherwise(text)
+    return text
 
 
-def general(table: pl.DataFrame, bands: Sequence[int]) -> Tally:
+def general(table: pl.DataFrame, bands: Mapping[str, int]) -> Tally:
     """All images, and their parts by split, view, sex, age band and by mask, of a prepared table.
 
     A property that is unknown for every image is left out. ("patients", "in several splits") counts
@@ -95,9 +96,9 @@ def general(table: pl.DataFrame, bands: Sequence[int]) -> Tally:
     tally = Tally({IMAGES: _count(table)})
     order = {
         "split": [*SPLITS, NO_SPLIT],
-        "view": None,
+        "view": [*FRONTAL_VIEWS, "LATERAL", "LL"],
         "sex": ["M", "F", "O", UNKNOWN],
-        "age band": [*band_names(bands), UNKNOWN],
+        "age band": [*bands, UNKNOWN],
     }
     for column, names in order.items():
         found = _parts(table, column, (column,), IMAGES, names)
@@ -130,20 +131,12 @@ def labels(table: pl.DataFrame, observations: Sequence[str], known: Tally) -> Ta
 
 def grouped(table: pl.DataFrame, column: str, start: Key, whole: Key) -> Tally:
     """The parts of a prepared table by any text column, sorted by name."""
-    return _parts(table, column, start, whole, None)
+    return _parts(table, column, start, whole, ())
 
 
 def _named(column: str, blank: str) -> pl.Expr:
     value = pl.col(column).fill_null("")
     return pl.when(value == "").then(pl.lit(blank)).otherwise(value).alias(column)
-
-
-def _banded(bands: Sequence[int]) -> pl.Expr:
-    age = pl.col("age")
-    text = pl.lit(UNKNOWN)
-    for low, name in zip(bands, band_names(bands), strict=True):
-        text = pl.when(age >= low).then(pl.lit(name)).otherwise(text)
-    return text
 
 
 def _count(table: pl.DataFrame) -> Count:
@@ -155,20 +148,18 @@ def _parts(
     column: str,
     start: Key,
     whole: Key,
-    names: Sequence[str] | None,
+    names: Sequence[str],
     complete: bool = False,
 ) -> Tally:
-    """Counts under `start` for each value of the column, in the order of `names` where given.
+    """Counts under `start` for each value of the column, those of `names` in their order first.
 
     `complete` keeps the names that no row has, as zeros.
     """
     rows = table.group_by(column).agg(pl.len(), pl.col("person").n_unique().alias("people"))
     found = {str(name): Count(images, people) for name, images, people in rows.iter_rows()}
-    if names is None:
-        ordered = sorted(found, key=lambda n: (n == UNKNOWN, -(found[n].images or 0), n))
-    else:
-        ordered = [n for n in names if n in found or complete]
-        ordered += sorted(set(found) - set(names))
+    ordered = [n for n in names if n in found or complete]
+    # By name, never by number: an order would tell which of two withheld counts is larger.
+    ordered += sorted(set(found) - set(names), key=lambda name: (name == UNKNOWN, name))
     counts = {(*start, name): found.get(name, Count(0, 0)) for name in ordered}
     return Tally(counts, (Line(tuple(counts), (whole,)),) if counts else ())
 
@@ -213,8 +204,10 @@ def _states(table: pl.DataFrame, observation: str, names: Sequence[str]) -> Tall
 
 def _exclusive(table: pl.DataFrame, observations: Sequence[str], known: Tally) -> list[Line]:
     """The sums over observations that hold where every image has exactly one."""
+    if len(observations) < 2:
+        return []
     one = pl.sum_horizontal((pl.col(LABEL + o) == 1).fill_null(False) for o in observations) == 1
-    if len(observations) < 2 or not table.select(one.all()).item():
+    if not table.select(one.all()).item():
         return []
     lines = [Line(tuple(("label", o, ALL, "present") for o in observations), (IMAGES,))]
     lines += [

@@ -36,7 +36,6 @@ class Built:
     run: Mapping[str, Any]
     source_sizes: Sizes
     lung_share: Spread  # of the image's area, percent
-    quarantined: Mapping[str, int]  # by code, from quarantine.csv
 
 
 def is_dataset(folder: Path) -> bool:
@@ -84,7 +83,7 @@ def of_dataset(
         (pl.col("lung_share") * 100).alias("share"),
         counts.person().alias("person"),
     )
-    starts = extent.bands(shares, "share", SHARE_BANDS, restricted)
+    bands = extent.bands(shares, "share", SHARE_BANDS, restricted)
     identical = duplicates.exact(folder, table["image"].to_list(), workers)
     facts = gathered(
         run["archive"]["name"],
@@ -92,11 +91,13 @@ def of_dataset(
         (_lead(run), *paragraphs(str(source.__doc__ or ""))),
         "files/pNN/pNNNNNNNN/sNNNNNNNN/<id>.jpg with <id>-mask.jpg, masks/ with <id>.png",
         Found(table, measured, None, identical),
-        _outcomes(run, quarantined, table) + _shares(shares, starts),
+        _outcomes(run, quarantined, table) + _shares(shares, bands),
     )
     sizes = extent.sizes(written.with_columns(counts.person().alias("person")), restricted)
-    built = Built(run, sizes, extent.spread(shares, "share", restricted), quarantined)
-    return dataclasses.replace(facts, built=run), built, table
+    built = Built(run, sizes, extent.spread(shares, "share", restricted))
+    # The run's own counts are those that the page may have to withhold.
+    choices = {name: value for name, value in run.items() if name not in ("counts", "splits")}
+    return dataclasses.replace(facts, built=choices, contained_in=()), built, table
 
 
 def section(facts: Facts, built: Built) -> Section:
@@ -162,18 +163,14 @@ def _outcomes(run: Mapping[str, Any], quarantined: Mapping[str, int], table: pl.
     return Tally({("inputs",): inputs, **left}, (Line((IMAGES, *left), (("inputs",),)),))
 
 
-def _shares(shares: pl.DataFrame, starts: list[int]) -> Tally:
-    names = counts.band_names(starts)
-    band = pl.lit("")
-    for low, name in zip(starts, names, strict=True):
-        band = pl.when(pl.col("share") >= low).then(pl.lit(name)).otherwise(band)
-    found = {
-        str(name): Count(number, people)
-        for name, number, people in shares.group_by(band.alias("band"))
+def _shares(shares: pl.DataFrame, bands: Mapping[str, int]) -> Tally:
+    rows = (
+        shares.group_by(counts.banded("share", bands).alias("band"))
         .agg(pl.len(), pl.col("person").n_unique())
-        .iter_rows()
-    }
-    parts: dict[Key, Count] = {("lung share", name): found.get(name, Count(0, 0)) for name in names}
+        .rows()
+    )
+    found = {name: Count(number, people) for name, number, people in rows}
+    parts: dict[Key, Count] = {("lung share", n): found.get(n, Count(0, 0)) for n in bands}
     return Tally(parts, (Line(tuple(parts), (IMAGES,)),) if parts else ())
 
 

@@ -154,7 +154,7 @@ def _plain(words: str) -> str:
     """Words in which Markdown finds no markup but `code`."""
     parts = _CODE.split(words)
     parts[::2] = [_MARKUP.sub(r"\\\1", part).replace("`", "\\`") for part in parts[::2]]
-    parts[1::2] = [f"`{part.replace('|', ' ')}`" for part in parts[1::2]]
+    parts[1::2] = [f"`{part}`" for part in parts[1::2]]
     return "".join(parts)
 
 
@@ -167,4 +167,9 @@ def _linked(words: str) -> Markup:
 
 
 def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(" ".join(_plain(cell).split()) for cell in cells) + " |"
+    return "| " + " | ".join(" ".join(_plain_cell(cell).split()) for cell in cells) + " |"
+
+
+def _plain_cell(words: str) -> str:
+    """As `_plain`; in a table a bar ends the cell even inside code."""
+    return re.sub(r"(?<!\\)\|", r"\\|", _plain(words))

@@ -6,6 +6,7 @@ have or are below, the most what 11 have or are above, and no band holds 1 to 10
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import polars as pl
 
@@ -57,25 +58,29 @@ def sizes(table: pl.DataFrame, restricted: bool) -> Sizes:
     return Sizes(least, median, most, rows, columns)
 
 
-def bands(table: pl.DataFrame, column: str, starts: Sequence[int], restricted: bool) -> list[int]:
-    """Where the bands of a column begin: `starts` as far as they are needed.
+def bands(
+    table: pl.DataFrame, column: str, starts: Sequence[int], restricted: bool
+) -> dict[str, int]:
+    """Where the bands of a column begin, by their names: "1", "2-4", "5+".
 
-    Bands above the largest value are left out. For a restricted archive a band of 1 to 10 people
-    is joined with its neighbour below, the lowest with the one above.
+    Of `starts` those above the largest value are left out. For a restricted archive a band of 1 to
+    10 people is joined with its neighbour below, the lowest with the one above.
     """
     known = table.select(column, "person").drop_nulls()
     largest = known[column].max()
     if not isinstance(largest, int | float):
-        return []
+        return {}
     kept = [start for start in starts if start <= largest]
     while restricted and len(kept) > 1:
-        band = pl.col(column).cut([float(s) for s in kept[1:]], left_closed=True).to_physical()
+        band = pl.sum_horizontal(pl.col(column) >= start for start in kept[1:])
         rows = known.group_by(band.alias("band")).agg(pl.col("person").n_unique())
         small = [int(place) for place, people in rows.iter_rows() if 0 < people < LEAST]
         if not small:
             break
         kept.pop(max(max(small), 1))
-    return kept
+    names = [str(low) if high == low + 1 else f"{low}-{high - 1}" for low, high in pairwise(kept)]
+    names += [str(low) if largest == low else f"{low}+" for low in kept[-1:]]
+    return dict(zip(names, kept, strict=True))
 
 
 def _places(known: pl.DataFrame, restricted: bool) -> list[int]:

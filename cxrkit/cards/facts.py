@@ -60,7 +60,9 @@ class Facts:
     part_of: Names
     contains: Names
     contained_in: Names
-    built: Mapping[str, object] = field(default_factory=dict)  # a dataset's run.json; else empty
+    built: Mapping[str, object] = field(
+        default_factory=dict
+    )  # of a dataset: its run.json without counts
 
     def count(self, *key: str) -> Count:
         """The count under a key, zero where nothing was found."""
