@@ -13,6 +13,7 @@ import cv2
 import polars as pl
 
 from cxrkit import archives
+from cxrkit import records as rows
 from cxrkit.archives import Archive
 from cxrkit.errors import ItemFault
 from cxrkit.imaging import radiograph, sizes
@@ -96,7 +97,7 @@ def sampled(table: pl.DataFrame, number: int | None, seed: int) -> pl.DataFrame:
 def decode_checks(
     archive: str,
     root: Path,
-    chosen: Sequence[Record],
+    chosen: pl.DataFrame,
     published: Mapping[str, str],
     workers: int,
     progress: Callable[[int, int], None],
@@ -114,18 +115,18 @@ def decode_checks(
     images: list[BadFile] = []
     masks: list[BadFile] = []
     done = 0
-    chunks = [chosen[at : at + _CHUNK] for at in range(0, len(chosen), _CHUNK)]
+    chunks = (list(rows.from_frame(part)) for part in chosen.iter_slices(_CHUNK))
     for number, of_images, of_masks in _decoded(archive, root, chunks, workers):
         images += of_images
         masks += of_masks
         done += number
-        progress(done, len(chosen))
-    masked = sum(bool(record.mask) for record in chosen)
+        progress(done, chosen.height)
+    masked = chosen.filter(pl.col("mask") != "").height
     for bad in (images, masks):
         bad.sort(key=lambda file: file.path)
     checks = [
         of_files(
-            "decode", "images that can be decoded", len(chosen), images, "the files", published
+            "decode", "images that can be decoded", chosen.height, images, "the files", published
         )
     ]
     if masked:
@@ -138,34 +139,32 @@ _Found = tuple[int, list[BadFile], list[BadFile]]
 
 
 def _decoded(
-    archive: str, root: Path, chunks: Sequence[Sequence[Record]], workers: int
+    archive: str, root: Path, chunks: Iterator[list[Record]], workers: int
 ) -> Iterator[_Found]:
     """What is wrong in each chunk, in the order in which they are done.
 
     A file can end the process that decodes it. Then all that was on its way is decoded once more,
     one record at a time, so that the file is known by its name.
     """
-    waiting = deque(chunks)
-    while waiting:
-        suspects: list[Sequence[Record]] = []
+    chunk = next(chunks, None)
+    while chunk:
+        suspects: list[Record] = []
         with _processes(workers) as pool:
-            running: dict[Future[_Found], Sequence[Record]] = {}
-            while waiting or running:
-                while waiting and len(running) < _AHEAD * workers and not suspects:
-                    chunk = waiting.popleft()
+            running: dict[Future[_Found], list[Record]] = {}
+            while running or (chunk and not suspects):
+                while chunk and not suspects and len(running) < _AHEAD * workers:
                     try:
                         running[pool.submit(_decode, archive, root, chunk)] = chunk
                     except BrokenProcessPool:
-                        suspects.append(chunk)
+                        suspects += chunk
+                    chunk = next(chunks, None)
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    chunk = running.pop(future)
+                    tried = running.pop(future)
                     if isinstance(future.exception(), BrokenProcessPool):
-                        suspects.append(chunk)
+                        suspects += tried
                     else:
                         yield future.result()
-                if suspects and not running:
-                    break
-        yield from _one_by_one(archive, root, [record for chunk in suspects for record in chunk])
+        yield from _one_by_one(archive, root, suspects)
 
 
 def _one_by_one(archive: str, root: Path, records: Sequence[Record]) -> Iterator[_Found]:

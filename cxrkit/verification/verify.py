@@ -7,7 +7,6 @@ from pathlib import Path
 import polars as pl
 
 from cxrkit import archives
-from cxrkit import records as rows
 from cxrkit.errors import InputRefused
 from cxrkit.verification import checksums, facts, files, pictures
 from cxrkit.verification.report import GROUPS, NEED_IMAGES, BadFile, Check, Report
@@ -107,7 +106,7 @@ def _of_images(
         bad += found
     if "decode" in looked:
         said = _saying("decoding", progress)
-        chosen = list(rows.from_frame(pictures.sampled(there, options.sample, options.seed)))
+        chosen = pictures.sampled(there, options.sample, options.seed)
         found_checks, found = pictures.decode_checks(
             name, root, chosen, published, options.workers, said
         )

@@ -440,11 +440,11 @@ def test_a_sample_is_chosen_by_hash_and_grows(lungs: Path) -> None:
 
 def test_a_file_that_ends_its_process_is_named(lungs: Path, tmp_path: Path) -> None:
     """A module of the test's own decodes in the processes, and one image kills them."""
-    records = list(shenzhen.records(lungs))
+    table = archives.table(archives.load("shenzhen"), lungs)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pictures, "_decode", deadly)
         patch.setattr(pictures, "_CHUNK", 2)
-        checks, found = pictures.decode_checks("shenzhen", lungs, records, {}, 2, lambda d, t: None)
+        checks, found = pictures.decode_checks("shenzhen", lungs, table, {}, 2, lambda d, t: None)
     assert [(b.path, b.code) for b in found] == [("images/CHNCXR_0003_1.png", "E301")]
     assert checks[0].status == "failed" and checks[0].found == 5
 
