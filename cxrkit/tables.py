@@ -7,10 +7,10 @@ the column `FAULT`, so that it can be named and counted while the other rows are
 import csv
 import gzip
 import io
-import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from cxrkit.errors import InputRefused
@@ -141,6 +141,11 @@ def number(column: str, dtype: type[pl.DataType]) -> pl.Expr:
     return pl.col(column).cast(pl.Float64, strict=False).cast(dtype, strict=False)
 
 
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_HEADER = 1 << 20  # bytes in which the header ends
+_QUOTE, _COMMA, _FEED, _RETURN = b'",\n\r'
+_SPECIAL = np.isin(np.arange(256), [_QUOTE, _COMMA, _FEED])
+
 _AS_PUBLISHED = "use the table as it was published"
 
 
@@ -150,36 +155,54 @@ def _refused(name: str, observed: str, expected: str, remedy: str) -> InputRefus
 
 def _ragged(content: bytes, width: int) -> dict[int, int]:
     """Number of fields by row (0 is the first after the header) where it is not the header's."""
-    lines = content.count(b"\n") + (not content.endswith(b"\n"))
-    if b'"' not in content and content.count(b",") == (width - 1) * lines:
-        return {}
-    text = content.decode("utf-8-sig")
+    numbers = _numbers_of_fields(content.removeprefix(_BYTE_ORDER_MARK))
+    header = next(csv.reader(io.StringIO(content[:_HEADER].decode("utf-8-sig", "ignore"))), [])
+    named = max((n for n, name in enumerate(header, 1) if name.strip()), default=0)
+    rows = numbers[1:]
+    odd = np.flatnonzero((rows < named) | (rows > width))
+    return {int(n): int(rows[n]) for n in odd}
+
+
+def _numbers_of_fields(content: bytes) -> np.ndarray:
+    """(rows,) the number of fields of each row, the header too; 0 of a blank line (RFC 4180)."""
+    if not content:
+        return np.zeros(0, np.int64)
+    characters = np.frombuffer(content, np.uint8)
+    at = np.flatnonzero(_SPECIAL[characters])
+    kind = characters[at]
+    inside = np.cumsum(kind == _QUOTE) % 2 == 1  # behind the character
+    if _is_odd(characters, at[kind == _QUOTE], inside[kind == _QUOTE]):
+        return _counted_by_csv(content)
+    feeds = at[(kind == _FEED) & ~inside]
+    commas = at[(kind == _COMMA) & ~inside]
+    ends = feeds if content.endswith(b"\n") else np.append(feeds, len(content))
+    starts = np.append(0, ends[:-1] + 1)
+    numbers = np.diff(np.searchsorted(commas, np.append(0, ends))) + 1
+    blank = (ends == starts) | ((ends == starts + 1) & (characters[starts] == _RETURN))
+    return np.where(blank, 0, numbers)
+
+
+def _is_odd(characters: np.ndarray, quotes: np.ndarray, opening: np.ndarray) -> bool:
+    """A quote stands within a field that has none around it, or a line ends without a feed."""
+    if opening.size and opening[-1]:
+        return True
+    padded = np.concatenate(([_FEED], characters, [_FEED]))
+    before, behind = padded[quotes], padded[quotes + 2]
+    if (opening & ~_SPECIAL[before]).any():
+        return True
+    if (~opening & ~(_SPECIAL[behind] | (behind == _RETURN))).any():
+        return True
+    returns = np.flatnonzero(characters == _RETURN)
+    return bool((padded[returns + 2] != _FEED).any())
+
+
+def _counted_by_csv(content: bytes) -> np.ndarray:
     limit = csv.field_size_limit(max(csv.field_size_limit(), len(content)))
     try:
-        header = next(csv.reader(io.StringIO(text, newline="")), [])
-        named = max((n for n, name in enumerate(header, 1) if name.strip()), default=0)
-        numbers = itertools.islice(_numbers_of_fields(text), 1, None)
-        return {n: number for n, number in enumerate(numbers) if not named <= number <= width}
+        rows = csv.reader(io.StringIO(content.decode("utf-8"), newline=""))
+        return np.array([len(row) for row in rows], np.int64)
     finally:
         csv.field_size_limit(limit)
-
-
-def _numbers_of_fields(text: str) -> Iterator[int]:
-    """The number of fields of each row, the header too; 0 of a blank line."""
-    lines = text.removesuffix("\n").split("\n")
-    quoted = [line for line in lines if '"' in line]
-    try:
-        numbers = [len(row) for row in csv.reader(quoted, strict=True)]
-    except csv.Error:
-        numbers = []
-    # Fewer rows than lines: a quoted field holds a line feed.
-    if len(numbers) < len(quoted) or text.count("\r") != text.count("\r\n"):
-        return (len(row) for row in csv.reader(io.StringIO(text, newline="")))
-    rest = iter(numbers)
-    return (
-        next(rest) if '"' in line else line.count(",") + 1 if line.strip("\r") else 0
-        for line in lines
-    )
 
 
 def _placed(frame: pl.DataFrame, name: str, ragged: dict[int, int]) -> pl.DataFrame:

@@ -172,9 +172,9 @@ def test_fields_are_counted_as_csv_counts_them() -> None:
     random = Random(1)
     pieces = ["a", ",", '"', '""', "\n", "\r\n", " "]
     for _ in range(5000):
-        text = "".join(random.choices(pieces, k=random.randrange(1, 16)))
+        text = "".join(random.choices(pieces, k=random.randrange(0, 16)))
         whole = [len(row) for row in csv.reader(io.StringIO(text, newline=""))]
-        assert list(tables._numbers_of_fields(text)) == (whole or [0])
+        assert tables._numbers_of_fields(text.encode()).tolist() == whole
 
 
 def test_numbers_are_read_from_text(tmp_path: Path) -> None:
