@@ -8,6 +8,7 @@ Memory holds one row and the index. A row may have line breaks between quotation
 import csv
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from io import StringIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -69,7 +70,7 @@ def read_row(root: Path, name: str, offset: int, length: int) -> dict[str, str]:
         with path.open("rb") as file:
             file.seek(offset)
             text = file.read(length).decode("utf-8")
-        found = list(csv.reader(text.splitlines(keepends=True)))
+        found = list(csv.reader(StringIO(text, newline="")))
     except (OSError, UnicodeError, csv.Error) as error:
         raise changed(name, type(error).__name__) from error
     if len(found) != 1 or len(found[0]) != len(header):

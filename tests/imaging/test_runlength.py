@@ -76,6 +76,42 @@ def test_decoding_undoes_encoding(mask: np.ndarray):
         assert np.array_equal(runlength.decode(text, mask.shape, dialect), mask)
 
 
+def by_walking(text: str, rows: int, columns: int, dialect: str) -> np.ndarray:
+    """A mask by the description of a dialect, pixel by pixel."""
+    mask = np.zeros((rows, columns), bool)
+    numbers, end = [int(word) for word in text.split()], 0
+    for first, length in zip(numbers[::2], numbers[1::2], strict=True):
+        begin = end + first if dialect == "siim" else first - 1
+        end = begin + length
+        for place in range(begin, end):
+            across, down = (place % columns, place // columns), (place // rows, place % rows)
+            column, row = across if dialect == "chexmask" else down
+            mask[row, column] = True
+    return mask
+
+
+@given(st.integers(7, 40), st.integers(7, 40), st.integers(0, 33), st.integers(0, 33))
+@settings(max_examples=100, deadline=None)
+def test_a_glyph_at_any_place_of_a_canvas_that_is_not_square(
+    rows: int, columns: int, top: int, left: int
+):
+    """An F in all dialects and as DICOM SEG bits, read by walking, too, where they have runs."""
+    columns += rows == columns
+    top, left = min(top, rows - 7), min(left, columns - 7)
+    mask = np.zeros((rows, columns), bool)
+    mask[top : top + 7, left] = mask[top, left : left + 6] = True
+    mask[top + 3, left : left + 4] = True
+    for dialect in runlength.DIALECTS:
+        text = runlength.encode(mask, dialect)
+        assert np.array_equal(runlength.decode(text, mask.shape, dialect), mask)
+        if not dialect.startswith("coco"):
+            assert np.array_equal(by_walking(text, rows, columns, dialect), mask)
+    packed = runlength.pack_bits(mask[None])
+    bits = [packed[n // 8] >> n % 8 & 1 for n in range(mask.size)]
+    assert np.array_equal(np.array(bits, bool).reshape(mask.shape), mask)
+    assert np.array_equal(runlength.unpack_bits(packed, (1, rows, columns))[0], mask)
+
+
 def counts_by_loop(mask: np.ndarray) -> list[int]:
     """COCO's counts, pixel by pixel."""
     counts, value = [0], False
