@@ -26,11 +26,15 @@ class Published:
 
 @dataclass(frozen=True)
 class Verified:
-    """The checks, the bad files, and the digest of each file that is as published."""
+    """The checks, the bad files, and the digest of each file that is as published.
+
+    `tables` says whether all tables that the list names are as published; None where it names none.
+    """
 
     checks: tuple[Check, ...]
     bad: tuple[BadFile, ...]
     digests: Mapping[str, str]
+    tables: bool | None
 
 
 def read(root: Path) -> Published | None:
@@ -82,7 +86,8 @@ def verify(
     published = read(root)
     if published is None:
         note = f"there is no {LIST} in the archive's folder"
-        return Verified((Check("checksums", what, "unverifiable", None, None, LIST, note),), (), {})
+        unknown = Check("checksums", what, "unverifiable", None, None, LIST, note)
+        return Verified((unknown,), (), {}, None)
     there = [path for path in published.digests if path in disk or (root / path).is_file()]
     absent = published.digests.keys() - set(there)
     bad = [BadFile(path, "E202", f"{LIST} lists it") for path in sorted(absent)]
@@ -98,7 +103,9 @@ def verify(
     total = len(published.digests) + len(published.broken)
     first = of_files("checksums", what, total, bad, LIST)
     unlisted = sorted(set(disk) - published.digests.keys() - {LIST})
-    return Verified((first, _unlisted(unlisted)), tuple(bad), same)
+    tables = {path for path in published.digests if path.endswith((".csv", ".csv.gz"))}
+    whole = tables <= same.keys() if tables else None
+    return Verified((first, _unlisted(unlisted)), tuple(bad), same, whole)
 
 
 _UNREADABLE = ("E201", "it cannot be read")

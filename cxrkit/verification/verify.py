@@ -1,6 +1,6 @@
 """Is a copy of a published archive complete and correct?"""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,25 +41,84 @@ def verify(
     table = archives.table(archive, root)
     checks = [Check("layout", "folders and tables", "holds", None, None, "the archive's layout")]
     bad: list[BadFile] = []
-    if "tables" in looked:
-        checks.append(facts.tables_check(table))
-        bad += facts.faulty_rows(table)
+    verified = _NO_SUMS
+    disk = files.listing(root) if set(looked) & set(NEED_IMAGES) else set()
+    if "checksums" in looked:
+        said = _saying("checksums", progress)
+        verified = checksums.verify(root, disk, options.workers, said)
+        checks += verified.checks
+        bad += verified.bad
     if "claims" in looked:
         marked = archives.annotations(archive, root)
         checks += facts.claim_checks(archive.CARD.claims, table, marked)
-    as_published = facts.counts_hold(checks)
+    if "tables" in looked:
+        checks.append(facts.tables_check(table, verified.tables is True))
+        bad += facts.faulty_rows(table)
+    counts = facts.counts_hold(checks)
+    as_published = counts if verified.tables is None else verified.tables
     if "ids" in looked:
         checks += facts.id_checks(table, as_published)
     if "splits" in looked:
         checks += facts.split_checks(table, as_published)
-    if any(group in looked for group in NEED_IMAGES):
-        of_images, bad_images = _of_images(archive_name, root, table, looked, options, progress)
-        checks += of_images
-        bad += bad_images
+    copy = _Copy(archive_name, root, table.filter(pl.col("fault") == ""), disk, verified.digests)
+    for group, look in _GROUPS.items():
+        if group in looked:
+            found, bad_files = look(copy, options, progress)
+            checks += found
+            bad += bad_files
     # A broken file can be met in several groups; the first that names it says most.
     once = {(file.path, file.code): file for file in reversed(bad)}
-    ordered = tuple(once[key] for key in sorted(once))
-    return Report(archive_name, tuple(checks), ordered, options.skip)
+    ordered = sorted(checks, key=lambda check: GROUPS.index(check.group))
+    bad_files = [once[key] for key in sorted(once)]
+    return Report(archive_name, tuple(ordered), tuple(bad_files), options.skip)
+
+
+@dataclass(frozen=True)
+class _Copy:
+    """What the checks of images need: records without a fault, files, digests as published."""
+
+    archive: str
+    root: Path
+    table: pl.DataFrame
+    disk: Collection[str]
+    published: Mapping[str, str]
+
+    def there(self) -> pl.DataFrame:
+        """The records whose images are there."""
+        images = self.table["image"]
+        return self.table.filter([i in self.disk or (self.root / i).is_file() for i in images])
+
+
+_Found = tuple[list[Check], list[BadFile]]
+
+
+def _files(copy: _Copy, options: Options, progress: Progress) -> _Found:
+    checks: list[Check] = []
+    bad: list[BadFile] = []
+    missing = files.missing(copy.root, copy.table, copy.disk)
+    for check, found in (missing, files.extra(copy.table, copy.disk)):
+        checks.append(check)
+        bad += found
+    said = _saying("duplicates", progress)
+    twice = files.duplicated(copy.root, copy.there(), copy.published, options.workers, said)
+    return [*checks, *twice[0]], [*bad, *twice[1]]
+
+
+def _sizes(copy: _Copy, options: Options, progress: Progress) -> _Found:
+    said = _saying("headers", progress)
+    return pictures.size_checks(copy.root, copy.there(), copy.published, options.workers, said)
+
+
+def _decode(copy: _Copy, options: Options, progress: Progress) -> _Found:
+    said = _saying("decoding", progress)
+    chosen = pictures.sampled(copy.there(), options.sample, options.seed)
+    return pictures.decode_checks(
+        copy.archive, copy.root, chosen, copy.published, options.workers, said
+    )
+
+
+_NO_SUMS = checksums.Verified((), (), {}, None)
+_GROUPS = {"files": _files, "sizes": _sizes, "decode": _decode}
 
 
 def _accept(options: Options) -> None:
@@ -68,51 +127,6 @@ def _accept(options: Options) -> None:
     for group in options.skip:
         if group not in known:
             raise InputRefused("E107", "--skip", group, ", ".join(known), "name one of these")
-
-
-def _of_images(
-    name: str,
-    root: Path,
-    table: pl.DataFrame,
-    looked: Iterable[str],
-    options: Options,
-    progress: Progress,
-) -> tuple[list[Check], list[BadFile]]:
-    """The checks that open or list the archive's files."""
-    checks: list[Check] = []
-    bad: list[BadFile] = []
-    disk = files.listing(root)
-    fine = table.filter(pl.col("fault") == "")
-    published: Mapping[str, str] = {}
-    if "checksums" in looked:
-        said = _saying("checksums", progress)
-        verified = checksums.verify(root, disk, options.workers, said)
-        checks += verified.checks
-        bad += verified.bad
-        published = verified.digests
-    there = fine.filter([image in disk or (root / image).is_file() for image in fine["image"]])
-    if "files" in looked:
-        said = _saying("duplicates", progress)
-        for check, found in (files.missing(root, fine, disk), files.extra(fine, disk)):
-            checks.append(check)
-            bad += found
-        twice, found = files.duplicated(root, there, published, options.workers, said)
-        checks += twice
-        bad += found
-    if "sizes" in looked:
-        said = _saying("headers", progress)
-        found_checks, found = pictures.size_checks(root, there, published, options.workers, said)
-        checks += found_checks
-        bad += found
-    if "decode" in looked:
-        said = _saying("decoding", progress)
-        chosen = pictures.sampled(there, options.sample, options.seed)
-        found_checks, found = pictures.decode_checks(
-            name, root, chosen, published, options.workers, said
-        )
-        checks += found_checks
-        bad += found
-    return checks, bad
 
 
 def _saying(what: str, progress: Progress) -> Callable[[int, int], None]:

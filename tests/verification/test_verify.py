@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import hashlib
 import itertools
 import os
 import shutil
@@ -324,9 +325,33 @@ def test_a_split_that_leaks_as_published_is_said_and_does_not_count(
     check = report.checks[-1]
     assert (check.status, check.found) == ("false", 1) and "its own split leaks" in check.note
     assert report.as_published
+    summed = verify("mimic-cxr-jpg", copy, looking_at("claims", "splits", "checksums"))
+    assert "patients in more than one split" in failed(summed)  # its checksum says otherwise
     claimed(monkeypatch, Claim("images", 7, "made up", claims.rows()))
     report = verify("mimic-cxr-jpg", copy, looking_at("claims", "splits"))
     assert [c.status for c in report.checks] == ["holds", "differs", "failed"]
+
+
+def test_tables_with_the_published_checksums_are_not_the_copys_fault(copy: Path) -> None:
+    """The list is made to say what the damaged tables are, as if they had been published so."""
+    move_one(copy)
+
+    def double(rows: list[list[str]]) -> None:
+        rows[7][0] = rows[3][0]
+
+    change_table(copy, METADATA, double)
+    groups = looking_at("tables", "splits", "checksums")
+    report = verify("mimic-cxr-jpg", copy, groups)
+    assert {"records", "patients in more than one split"} < set(failed(report))
+    sums = checksums.read(copy)
+    assert sums is not None
+    text = (copy / "SHA256SUMS.txt").read_text()
+    for name in (METADATA, SPLIT):
+        digest = hashlib.sha256((copy / name).read_bytes()).hexdigest()
+        text = text.replace(sums.digests[name], digest)
+    (copy / "SHA256SUMS.txt").write_text(text)
+    report = verify("mimic-cxr-jpg", copy, groups)
+    assert failed(report) == {} and report.counts["false"] == 2
 
 
 def test_ids_that_contradict_each_other_are_named(copy: Path) -> None:
