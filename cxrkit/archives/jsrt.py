@@ -22,7 +22,7 @@ from cxrkit import claims
 from cxrkit.archives import Card
 from cxrkit.claims import Claim
 from cxrkit.errors import InputRefused, ItemFault
-from cxrkit.imaging import headerless, masks
+from cxrkit.imaging import headerless, masks, sizes
 from cxrkit.records import Record
 
 _SHIRAISHI = "Shiraishi 2000, 10.2214/ajr.174.1.1740071"
@@ -133,8 +133,8 @@ def mask(root: Path, record: Record) -> tuple[np.ndarray, np.ndarray]:
     """Both lungs at the image's size, and the pixels to ignore, of which there are none.
 
     Raises:
-        ItemFault: E231 a mask that is no mask or without its other side; E202, E214 for the image;
-            and as `masks.read_mask`.
+        ItemFault: E231 a mask that is no mask or without its other side; as `masks.read_mask`, and
+            as `sizes.read_size` for the image.
     """
     found = structures(root, record)
     for name in _LUNGS:
@@ -158,7 +158,7 @@ def structures(root: Path, record: Record) -> dict[str, np.ndarray]:
     if not record.mask:
         return {}
     above, name = Path(record.mask).parent.parent, Path(record.mask).name
-    side = _side(root / record.image)
+    side = sizes.read_size(root / record.image).rows
     found = {}
     for structure in STRUCTURES:
         path = root / above / structure / name
@@ -171,16 +171,6 @@ def structures(root: Path, record: Record) -> dict[str, np.ndarray]:
                 )
             found[structure] = masks.resize_mask(drawn, side, side)
     return found
-
-
-def _side(image: Path) -> int:
-    """Rows, and columns, of the image, from its length."""
-    try:
-        return headerless.side(image.stat().st_size, image.name)
-    except OSError as error:
-        raise ItemFault(
-            "E202", image.name, "there is no such file", "a file", "restore it from the archive"
-        ) from error
 
 
 def _images(root: Path) -> Iterator[str]:

@@ -298,7 +298,9 @@ def _view(text: str) -> str:
 
 def _annotated(root: Path, exported: list[str], images: Mapping[str, str]) -> list[Record]:
     """A record per JSON file and per image without one, sorted by path."""
-    found = [_annotation(root, name, images) for name in exported]
+    files = {name: name for name in images.values()}
+    files |= {stem: name for stem, name in images.items() if stem not in files}
+    found = [_annotation(root, name, files) for name in exported]
     times = Counter(record.image for record in found)
     found = [
         r
@@ -324,7 +326,8 @@ def _annotated(root: Path, exported: list[str], images: Mapping[str, str]) -> li
     return sorted(found + unnamed, key=lambda record: record.image)
 
 
-def _annotation(root: Path, name: str, images: Mapping[str, str]) -> Record:
+def _annotation(root: Path, name: str, files: Mapping[str, str]) -> Record:
+    """The record of one JSON file; `files` are the images by name and by stem."""
     try:
         found = darwin.read(root / "annotations" / name)
     except ItemFault as fault:
@@ -338,7 +341,7 @@ def _annotation(root: Path, name: str, images: Mapping[str, str]) -> Record:
     return Record(
         archive="v7",
         image_id=stem,
-        image=f"images/{file if file in images.values() else images.get(stem, file)}",
+        image=f"images/{files.get(file) or files.get(stem, file)}",
         patient_id=guangzhou.patient(Path(found.original).stem),
         view=_view(tags["view"]) if "view" in tags else unknown,
         mask=f"annotations/{name}" if frontal else "",

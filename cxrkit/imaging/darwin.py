@@ -22,15 +22,18 @@ from cxrkit.errors import ItemFault
 from cxrkit.imaging import headers, radiograph
 
 _FAR = 1_000_000  # pixels: beyond any picture, and within what can be drawn
-Path2D = tuple[tuple[float, float], ...]
+Points = list[dict[str, float]]
 
 
 @dataclass(frozen=True)
 class Outline:
-    """One outlined region: the name of its class and closed paths of (x, y) points in pixels."""
+    """One outlined region: the name of its class and closed paths of points, as the file has them.
+
+    The points are checked when the region is filled: a list of thousands of pictures needs none.
+    """
 
     name: str
-    paths: tuple[Path2D, ...]
+    paths: tuple[Points, ...]
 
 
 @dataclass(frozen=True)
@@ -74,9 +77,15 @@ def fill(outline: Outline, rows: int, columns: int) -> np.ndarray:
 
     Points are rounded to pixels and filled by the even-odd rule, as Darwin's own PNG export does
     (v7labs/upolygon: the same as OpenCV's fillPoly).
+
+    Raises:
+        ItemFault: E231, a path that has fewer than three points or one that is no point.
     """
     canvas = np.zeros((rows, columns), np.uint8)
-    paths = [np.rint(np.array(path)).astype(np.int32) for path in outline.paths]
+    try:
+        paths = [np.rint(_corners(path)).astype(np.int32) for path in outline.paths]
+    except (ValueError, KeyError, TypeError) as error:
+        raise _bad(f"outline {outline.name}", str(error)) from error
     cv2.fillPoly(canvas, paths, (1,))
     return canvas.astype(bool)
 
@@ -96,20 +105,21 @@ def _head_2(content: dict[str, Any]) -> tuple[str, str, int, int]:
     return name, original, _whole(slot["height"]), _whole(slot["width"])
 
 
-def _paths(annotation: dict[str, Any]) -> tuple[Path2D, ...]:
+def _paths(annotation: dict[str, Any]) -> tuple[Points, ...]:
     """The closed paths of an annotation; none where it is no outline."""
     if "complex_polygon" in annotation:
-        listed = annotation["complex_polygon"]["path"]
-    elif "polygon" not in annotation:
+        return tuple(annotation["complex_polygon"]["path"])
+    if "polygon" not in annotation:
         return ()
-    elif "paths" in annotation["polygon"]:
-        listed = annotation["polygon"]["paths"]
-    else:
-        listed = [annotation["polygon"]["path"]]
-    paths = tuple(tuple((_number(p["x"]), _number(p["y"])) for p in path) for path in listed)
-    if not paths or min(map(len, paths)) < 3:
+    polygon = annotation["polygon"]
+    return tuple(polygon["paths"]) if "paths" in polygon else (polygon["path"],)
+
+
+def _corners(path: Points) -> np.ndarray:
+    """(n, 2) float64, x and y."""
+    if len(path) < 3:
         raise ValueError("a path of fewer than three points")
-    return paths
+    return np.array([(_number(point["x"]), _number(point["y"])) for point in path])
 
 
 def _text(value: object) -> str:
@@ -127,7 +137,7 @@ def _whole(value: object) -> int:
 def _number(value: object) -> float:
     """A coordinate; far ones would not fit the integers that outlines are drawn with."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError("no number")
+        raise TypeError("a point that is no number")
     if not math.isfinite(value) or abs(value) > _FAR:
         raise ValueError("a point outside any picture")
     return float(value)

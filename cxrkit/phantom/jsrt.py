@@ -81,30 +81,38 @@ def plan(studies: int, seed: int) -> list[Image]:
 
 
 def gif(mask: np.ndarray) -> bytes:
-    """A (H, W) bool mask as a GIF file of two colours, black and white (GIF89a specification).
-
-    Each pixel is a code of its own, and the table of codes is cleared before it would make codes
-    longer: larger than need be, and readable by every program.
-    """
-    rows, columns = mask.shape
-    pixels = mask.reshape(-1).astype(np.uint8)
-    clears = (len(pixels) + 1) // 2
-    codes = np.empty(clears + len(pixels) + 1, np.uint8)
-    codes[0 : 3 * clears : 3] = 4  # clear the table, before every second pixel
-    at = np.arange(len(pixels))
-    codes[at // 2 * 3 + at % 2 + 1] = pixels
-    codes[-1] = 5  # end of information
-    bits = (codes[:, None] >> np.arange(3)) & 1  # three bits each, the low one first
-    data = bytes(np.packbits(bits.reshape(-1), bitorder="little"))
-    blocks = b"".join(bytes([len(b)]) + b for b in _cut(data, 255))
+    """A (H, W) bool mask as a GIF file of two colours, black and white (GIF89a specification)."""
+    rows, columns = map(int, mask.shape)
     size = columns.to_bytes(2, "little") + rows.to_bytes(2, "little")
     head = b"GIF89a" + size + b"\x80\0\0" + bytes(3) + b"\xff" * 3
     picture = b"," + bytes(4) + size + b"\0" + b"\x02"
-    return bytes(head + picture + blocks + b"\0;")
+    data = _compressed(mask.reshape(-1).astype(int).tolist())
+    blocks = [data[at : at + 255] for at in range(0, len(data), 255)]
+    return head + picture + b"".join(bytes([len(b)]) + b for b in blocks) + b"\0;"
 
 
-def _cut(data: bytes, length: int) -> list[bytes]:
-    return [data[k : k + length] for k in range(0, len(data), length)]
+def _compressed(pixels: list[int]) -> bytes:
+    """Pixels of 0 and 1 by LZW: 4 clears the table, 5 ends, codes grow from 3 to 12 bits."""
+    codes, width, following = [(4, 3)], 3, 6
+    table: dict[tuple[int, int], int] = {}
+    prefix, *others = pixels
+    for pixel in others:
+        known = table.get((prefix, pixel))
+        if known is not None:
+            prefix = known
+            continue
+        codes.append((prefix, width))
+        if following < 4096:
+            table[prefix, pixel] = following
+            width += following == 1 << width
+            following += 1
+        else:
+            codes.append((4, width))
+            table, width, following = {}, 3, 6
+        prefix = pixel
+    codes += [(prefix, width), (5, width + (following == 1 << width and width < 12))]
+    bits = "".join(f"{code:0{w}b}"[::-1] for code, w in codes)
+    return np.packbits([int(bit) for bit in bits], bitorder="little").tobytes()
 
 
 def _files(job: Job) -> dict[str, bytes]:

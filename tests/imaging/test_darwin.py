@@ -1,6 +1,7 @@
 """Darwin files of both versions, and outlines against a rule that knows no raster."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ SQUARE = [(2.0, 3.0), (8.0, 3.0), (8.0, 7.0), (2.0, 7.0)]
 HOLE = [(4.0, 4.0), (6.0, 4.0), (6.0, 6.0), (4.0, 6.0)]
 
 
-def points(path: list[tuple[float, float]]) -> list[dict[str, float]]:
+def points(path: Sequence[tuple[float, float]]) -> list[dict[str, float]]:
     return [{"x": x, "y": y} for x, y in path]
 
 
@@ -64,20 +65,23 @@ def test_both_versions_say_the_same(tmp_path: Path, content: dict[str, object]):
         "a.jpg",
         9,
         12,
-        (Outline("Lung", (tuple(SQUARE),)), Outline("Ignore", (tuple(SQUARE), tuple(HOLE)))),
+        (
+            Outline("Lung", (points(SQUARE),)),
+            Outline("Ignore", (points(SQUARE), points(HOLE))),
+        ),
         ("COVID-19",),
     )
 
 
 def test_a_square_by_hand():
-    filled = darwin.fill(Outline("Lung", (tuple(SQUARE),)), 9, 12)
+    filled = darwin.fill(Outline("Lung", (points(SQUARE),)), 9, 12)
     expected = np.zeros((9, 12), bool)
     expected[3:8, 2:9] = True  # inside and on the outline
     assert np.array_equal(filled, expected)
 
 
 def test_a_hole_by_hand_and_its_rim_is_filled():
-    filled = darwin.fill(Outline("Lung", (tuple(SQUARE), tuple(HOLE))), 9, 12)
+    filled = darwin.fill(Outline("Lung", (points(SQUARE), points(HOLE))), 9, 12)
     expected = np.zeros((9, 12), bool)
     expected[3:8, 2:9] = True
     expected[5, 5] = False
@@ -118,7 +122,7 @@ def test_a_pixel_is_filled_if_a_ray_from_its_centre_meets_an_odd_number_of_edges
     """Except within a pixel of an edge, where points were rounded; self-crossing paths included."""
     rng = np.random.default_rng(seed)
     paths = tuple(star(rng, int(rng.integers(3, 12))) for _ in range(1 + seed % 3))
-    filled = darwin.fill(Outline("Lung", paths), 36, 40)
+    filled = darwin.fill(Outline("Lung", tuple(map(points, paths))), 36, 40)
     sure = 0
     for y in range(36):
         for x in range(40):
@@ -138,17 +142,27 @@ BROKEN = {
     "a width of no pixel": version_1(width=0),
     "a name that is a number": version_1(filename=16),
     "no slot": {"version": "2.0", "item": {"name": "a", "slots": []}, "annotations": []},
-    "a point without y": version_1()
-    | {"annotations": [{"name": "Lung", "polygon": {"path": [{"x": 1}] * 3}}]},
-    "a point in words": version_1()
-    | {"annotations": [{"name": "Lung", "polygon": {"path": [{"x": "1", "y": 1}] * 3}}]},
-    "a point far away": version_1()
-    | {"annotations": [{"name": "Lung", "polygon": {"path": [{"x": 1e9, "y": 1}] * 3}}]},
-    "two points": version_1()
-    | {"annotations": [{"name": "Lung", "polygon": {"path": [{"x": 1, "y": 1}] * 2}}]},
-    "no point": version_1() | {"annotations": [{"name": "Lung", "polygon": {"paths": []}}]},
-    "a point that is no number": json.dumps(version_1()).replace("8.0", "NaN"),
 }
+
+BAD_PATHS = {
+    "a point without y": [{"x": 1}] * 3,
+    "a point in words": [{"x": "1", "y": 1}] * 3,
+    "a point that is true": [{"x": True, "y": 1}] * 3,
+    "a point far away": [{"x": 1e9, "y": 1}] * 3,
+    "a point that is no number": [{"x": float("nan"), "y": 1}] * 3,
+    "two points": [{"x": 1, "y": 1}] * 2,
+    "no point": [],
+    "numbers alone": [1, 2, 3],
+}
+
+
+@pytest.mark.parametrize("kind", BAD_PATHS)
+def test_a_broken_outline_is_named_when_it_is_filled(tmp_path: Path, kind: str):
+    broken = {"name": "Lung", "polygon": {"path": BAD_PATHS[kind]}}
+    found = read(tmp_path, version_1() | {"annotations": [broken]})
+    with pytest.raises(ItemFault, match="outline Lung") as caught:
+        darwin.fill(found.outlines[0], found.rows, found.columns)
+    assert caught.value.code == "E231"
 
 
 @pytest.mark.parametrize("kind", BROKEN)
