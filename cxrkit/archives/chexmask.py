@@ -359,11 +359,13 @@ def _people(archive: str, image: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
 def _files(root: Path, source: _Source) -> pl.DataFrame:
     """Id and path of every file that the table could mean, once each, and how many have it."""
     found: list[tuple[str, str]] = []
-    for folder, _, names in os.walk(root / source.archive):
-        inside = Path(folder).relative_to(root).parts
-        above = "/".join(inside[1:][1 - source.parts :]) + "/" if source.parts > 1 else ""
+    top = str(root / source.archive)
+    for folder, _, names in os.walk(top):
+        inside = source.archive + folder.removeprefix(top).replace(os.sep, "/")
+        # As many of the folders as the id holds.
+        above = "/".join(inside.split("/")[1:][1 - source.parts :]) if source.parts > 1 else ""
         found += (
-            ((above + name).removesuffix(source.suffix), "/".join((*inside, name)))
+            (f"{above}/{name}".lstrip("/").removesuffix(source.suffix), f"{inside}/{name}")
             for name in names
             if name.endswith(source.ending) and not name.startswith(".")
         )

@@ -299,21 +299,23 @@ def _outlines(root: Path) -> pl.DataFrame:
 def _dicom_files(root: Path) -> pl.DataFrame:
     """ImageId, path and study of every DICOM file below the folder."""
     found: dict[str, str] = {}
-    for folder, _, names in sorted(os.walk(root / _DICOM)):
-        inside = Path(folder).relative_to(root).as_posix()
-        for name in sorted(names):
-            stem = Path(name).stem
+    top = str(root / _DICOM)
+    for folder, _, names in os.walk(top):
+        inside = _DICOM + folder.removeprefix(top).replace(os.sep, "/")
+        for name in names:
             if not name.endswith(".dcm") or name.startswith("."):
                 continue
+            stem, path = name.removesuffix(".dcm"), f"{inside}/{name}"
             if stem in found:
+                first, second = sorted((found[stem], path))
                 raise InputRefused(
                     "E103",
-                    f"{inside}/{name}",
-                    f"the same name as {found[stem]}",
+                    second,
+                    f"the same name as {first}",
                     "one file per ImageId",
                     "remove one of the two",
                 )
-            found[stem] = f"{inside}/{name}"
+            found[stem] = path
     parts = [path.split("/") for path in found.values()]
     return pl.DataFrame(
         {

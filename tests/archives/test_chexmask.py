@@ -382,3 +382,12 @@ def test_a_wrong_folder_is_shown_with_what_it_holds(tmp_path: Path) -> None:
         chexmask.records(tmp_path)
     assert caught.value.code == "E101" and "found Annotations" in str(caught.value)
     assert chexmask.LAYOUT in str(caught.value)
+
+
+def test_paths_are_the_same_however_the_root_is_written(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = by_id(copy)
+    monkeypatch.chdir(copy)
+    assert by_id(Path()) == wanted
+    assert by_id(Path("..") / copy.name) == wanted

@@ -353,3 +353,12 @@ def test_a_table_that_changes_is_read_anew(competition: Path) -> None:
     rewrite(competition, lambda old: [o for o in old if not o.startswith(image_id)]
             + [f"{image_id}, 0 1"])  # fmt: skip
     assert siim_acr.mask(competition, by_id(competition)[image_id])[0].sum() == 1
+
+
+def test_paths_are_the_same_however_the_root_is_written(
+    competition: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = by_id(competition)
+    monkeypatch.chdir(competition)
+    assert by_id(Path()) == wanted
+    assert by_id(Path("..") / competition.name) == wanted
