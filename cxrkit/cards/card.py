@@ -91,7 +91,8 @@ def gathered(
         faults=_faults(found, damaged, shown, restricted),
         identical=() if restricted else tuple(found.identical),
         identical_groups=_shown_number(shown, ("identical", "files"), len(found.identical)),
-        files=tree.drawn([*usable["image"], *_mask_files(usable)], counted=not restricted),
+        # A hospital's folders can be called by the names of its patients.
+        files="" if restricted else tree.drawn([*usable["image"], *_mask_files(usable)]),
         part_of=card.part_of,
         contains=card.contains,
         contained_in=_contained_in(name),

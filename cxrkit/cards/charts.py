@@ -1,15 +1,16 @@
 """Bar charts as small self-contained SVG files with text labels, for light and for dark pages."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
 _WIDTH = 720  # of every chart, in SVG units; the page scales them
 _ROW, _BAR = 24, 14  # height of a row and of the bar in it
-_LETTER = 6.6  # mean width of a character at 12 units
+_LETTER = 7.4  # mean width of a character at 12 units
 _PLOT = 150  # height of the columns of a histogram
+STRONG, OTHER, PALE = "a", "b", "d"  # styles of a bar
 
-# One hue in three strengths; the pale and the dark theme differ in the ink alone.
+# One hue in two strengths and another beside it.
 _STYLE = """<style>
 .c text{font:12px system-ui,-apple-system,"Segoe UI",sans-serif;fill:#3d4650}
 .c .n{fill:#6b7680;font-variant-numeric:tabular-nums}.c .axis{stroke:#c4ccd3}
@@ -31,19 +32,19 @@ class Bar:
     text: str
 
 
-def rows(title: str, bars: Sequence[Bar], legend: Sequence[str] = ()) -> str:
-    """A chart of horizontal bars, one below the other; `legend` names the parts."""
+def rows(title: str, bars: Sequence[Bar], legend: Mapping[str, str]) -> str:
+    """A chart of horizontal bars, one below the other; `legend` maps a part to its style."""
     left = 12 + _LETTER * max((len(bar.name) for bar in bars), default=0)
     right = 12 + _LETTER * max((len(bar.text) for bar in bars), default=0)
-    top = 24 if legend else 6
+    top = 24
     most = max((sum(p or 0 for p in bar.parts) for bar in bars), default=0) or 1
     scale = (_WIDTH - left - right) / most
-    drawn = [_legend(legend, left)] if legend else []
+    drawn = [_legend(legend, left)]
     for place, bar in enumerate(bars):
         y = top + place * _ROW
         x = left
         drawn.append(_text(left - 8, y + 16, bar.name, "end"))
-        for part, style in zip(bar.parts, "abd", strict=False):
+        for part, style in zip(bar.parts, legend.values(), strict=True):
             if part:
                 drawn.append(_rect(x, y + 5, part * scale, _BAR, style))
                 x += part * scale
@@ -77,9 +78,9 @@ def _svg(title: str, height: float, drawn: Sequence[str]) -> str:
     )
 
 
-def _legend(names: Sequence[str], left: float) -> str:
+def _legend(legend: Mapping[str, str], left: float) -> str:
     x, drawn = left, []
-    for name, style in zip(names, "abd", strict=False):
+    for name, style in legend.items():
         drawn.append(_rect(x, 4, 12, 12, style) + _text(x + 17, 14, name, "start"))
         x += 34 + _LETTER * len(name)
     return "".join(drawn)

@@ -161,7 +161,7 @@ def _plain(words: str) -> str:
 def _linked(words: str) -> Markup:
     """Words as HTML: `code` and addresses marked up, all else escaped."""
     parts: list[str] = _CODE.split(words)
-    parts[::2] = [urlize(str(escape(part)), rel="noreferrer") for part in parts[::2]]
+    parts[::2] = [urlize(part, rel="noreferrer") for part in parts[::2]]  # escapes
     parts[1::2] = [f"<code>{escape(part)}</code>" for part in parts[1::2]]
     return Markup("".join(parts))
 

@@ -105,21 +105,18 @@ def _per_patient(facts: Facts) -> list[Block]:
     said = "Images per patient"
     if facts.restricted:
         said += f" (least and most: what at least {LEAST} patients reach)"
-    bands = facts.tally.names("images per patient")
-    bars = [
-        Bar(b, (facts.count("images per patient", b).people,), people(
-            facts.count("images per patient", b))) for b in bands
-    ]  # fmt: skip
-    title = "Patients by their number of images"
-    chart = charts.columns(title, bars, "images of a patient")
-    return [
+    bands = {b: facts.count("images per patient", b)
+             for b in facts.tally.names("images per patient")}  # fmt: skip
+    blocks: list[Block] = [
         Table(("", "min", "median", "max"), ((said, *spread(facts.images_per_patient)),)),
-        Table(
-            ("images of a patient", "patients"),
-            tuple((b, people(facts.count("images per patient", b))) for b in bands),
-        ),
-        Figure("images-per-patient.svg", f"{title}.", chart.encode()),
+        Table(("images of a patient", "patients"), tuple((b, people(c)) for b, c in bands.items())),
     ]
+    if len(bands) > 1:
+        title = "Patients by their number of images"
+        bars = [Bar(name, (count.people,), people(count)) for name, count in bands.items()]
+        chart = charts.columns(title, bars, "images of a patient")
+        blocks.append(Figure("images-per-patient.svg", f"{title}.", chart.encode()))
+    return blocks
 
 
 def _distributions(facts: Facts) -> list[Block]:

@@ -56,7 +56,7 @@ class Facts:
     faults: tuple[Fault, ...]
     identical: tuple[Names, ...]  # groups of identical files; none by name where restricted
     identical_groups: int | None
-    files: str  # a tree
+    files: str  # a tree; empty for a restricted archive
     part_of: Names
     contains: Names
     contained_in: Names

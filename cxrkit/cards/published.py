@@ -15,6 +15,7 @@ from cxrkit.cards.facts import Facts
 
 _MOST_BARS = 40  # observations in a chart; the tables hold all
 _NOT_SHOWN = "-"
+_STYLES = {"present": charts.STRONG, "uncertain": charts.OTHER, "absent": charts.PALE}
 
 
 def images(count: Count) -> str:
@@ -183,7 +184,7 @@ def _chart(facts: Facts) -> Figure:
     listed = facts.observations[:_MOST_BARS]
     states = [
         state
-        for state in ("present", "uncertain", "absent")
+        for state in _STYLES
         if any(facts.count("label", o, ALL, state) != Count(0, 0) for o in listed)
     ]
     bars = []
@@ -194,7 +195,7 @@ def _chart(facts: Facts) -> Figure:
     title = f"Images by label: {', '.join(states)}"
     if len(facts.observations) > _MOST_BARS:
         title += f"; the first {_MOST_BARS} of {len(facts.observations)} labels"
-    drawing = charts.rows(title, bars, states)
+    drawing = charts.rows(title, bars, {s: _STYLES[s] for s in states})
     said = f"{title}. The number is that of images where it is present."
     return Figure("labels.svg", said, drawing.encode())
 
@@ -208,8 +209,11 @@ def _visualization(facts: Facts, pictures: Sequence[Figure]) -> list[Block]:
 
 
 def _structure(facts: Facts) -> tuple[Block, ...]:
+    layout = Text(f"Layout that is read: {facts.layout}.")
+    if not facts.files:
+        return (layout,)
     said = "Found, with # for a run of digits and <id> for one of hexadecimal digits:"
-    return (Text(f"Layout that is read: {facts.layout}."), Text(said), Listing(facts.files))
+    return layout, Text(said), Listing(facts.files)
 
 
 def _source(facts: Facts) -> Pairs:

@@ -13,11 +13,10 @@ _MOST_NAMES = 4  # different patterns of files in a folder that are drawn
 _MOST_FOLDERS = 12
 
 
-def drawn(paths: Iterable[str], counted: bool) -> str:
-    """The tree of files, one line for each pattern of folder and of file.
+def drawn(paths: Iterable[str]) -> str:
+    """The tree of files, one line for each pattern of folder and of file, with its number of files.
 
-    In a pattern # stands for a run of digits and <id> for a run of hexadecimal digits. With
-    `counted`, each pattern of files has its number of files.
+    In a pattern # stands for a run of digits and <id> for a run of hexadecimal digits.
     """
     patterns = Counter(_pattern(path) for path in paths)
     folders: dict[str, Counter[str]] = {}
@@ -33,7 +32,7 @@ def drawn(paths: Iterable[str], counted: bool) -> str:
             shared += 1
         lines += [f"{'    ' * depth}{steps[depth]}/" for depth in range(shared, len(steps))]
         above = steps
-        lines += [f"{'    ' * len(steps)}{name}" for name in _names(folders[folder], counted)]
+        lines += [f"{'    ' * len(steps)}{name}" for name in _names(folders[folder])]
     if len(folders) > _MOST_FOLDERS:
         lines.append(f"... {len(folders) - _MOST_FOLDERS} more patterns of folders")
     return "\n".join(lines)
@@ -43,11 +42,11 @@ def _pattern(path: str) -> str:
     return "/".join(_DIGITS.sub("#", _HEXADECIMAL.sub("<id>", part)) for part in path.split("/"))
 
 
-def _names(names: Counter[str], counted: bool) -> list[str]:
+def _names(names: Counter[str]) -> list[str]:
     common = sorted(names, key=lambda name: (-names[name], name))
-    lines = [f"{n}   ({names[n]:,} files)" if counted else n for n in common[:_MOST_NAMES]]
+    lines = [f"{name}   ({names[name]:,} files)" for name in common[:_MOST_NAMES]]
     rest = common[_MOST_NAMES:]
     if rest:
-        number = f", {sum(names[n] for n in rest):,} files" if counted else ""
-        lines.append(f"... {len(rest)} more patterns{number}")
+        number = sum(names[name] for name in rest)
+        lines.append(f"... {len(rest)} more patterns, {number:,} files")
     return lines

@@ -16,6 +16,7 @@ from made_up_cards import facts_of, guangzhou, made, printed, table, tables
 
 from cxrkit import archives, records
 from cxrkit.cards import card, charts, document, figures, page
+from cxrkit.cards import tree as folders
 from cxrkit.cards.charts import Bar
 from cxrkit.cards.document import Figure, Items, Listing, Page, Pairs, Section, Table, Text
 from cxrkit.errors import InputRefused, ItemFault
@@ -38,9 +39,12 @@ class Tags(HTMLParser):
         self.open: list[str] = []
         self.found: list[tuple[str, dict[str, str | None]]] = []
         self.words = ""
+        self.cells: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.found.append((tag, dict(attrs)))
+        if tag == "td":
+            self.cells.append("")
         if tag not in VOID:
             self.open.append(tag)
 
@@ -52,6 +56,8 @@ class Tags(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self.words += data
+        if "td" in self.open:
+            self.cells[-1] += data
 
 
 def parsed(html: str) -> Tags:
@@ -154,8 +160,21 @@ def test_a_page_that_fetches_or_is_not_balanced_is_seen() -> None:
 def test_every_table_of_the_markdown_is_in_the_html(written: Path) -> None:
     markdown, html = text(written, "card.md"), text(written, "card.html")
     assert html.count("<table>") == len(tables(markdown))
-    cells = sum(len(rows) * len(header) for header, rows in tables(markdown))
-    assert html.count("<td") == cells
+    listed = [cell for _, rows in tables(markdown) for row in rows for cell in row.values()]
+    assert [unmarked(cell) for cell in listed] == parsed(html).cells
+
+
+def unmarked(cell: str) -> str:
+    """A cell of Markdown as plain words."""
+    return re.sub(r"\\(.)", r"\1", cell).replace("`", "")
+
+
+def test_restricted_marks_read_the_same_in_html() -> None:
+    """Signs that HTML escapes are escaped once."""
+    facts = facts_of([Record("x", "1", "1.png", labels={'O\'Brien & "Co"': 1})], "registered")
+    tags = parsed(document.html(page.of(facts, [])))
+    assert "<11" in tags.cells and 'O\'Brien & "Co"' in tags.cells
+    assert "&lt;" not in tags.words and "&#3" not in tags.words
 
 
 def test_pictures_are_of_each_class_and_at_most_320_pixels(written: Path) -> None:
@@ -187,6 +206,27 @@ def test_restricted_archives_have_no_picture_and_no_name(tmp_path: Path) -> None
     for column in ("image_id", "patient_id", "study_id"):
         assert not [value for value in table_[column].unique() if value in everything]
     assert "E202 missing-file" in everything
+
+
+def test_folders_named_after_patients_are_not_named(tmp_path: Path) -> None:
+    """Nobody said what a hospital's own folder allows, so it counts as restricted."""
+    picture = np.arange(900, dtype=np.uint8).reshape(30, 30)
+    for name in ("DOE_JANE/IM1.png", "ROE_RICHARD/IM1.png"):
+        (tmp_path / "own" / name).parent.mkdir(parents=True)
+        cv2.imwrite(str(tmp_path / "own" / name), picture)
+    (tmp_path / "own" / "DOE_JANE" / "IM2.png").touch()
+    out = made("folder", tmp_path / "own", tmp_path / "card")
+    for name in ("card.md", "card.html", "card.json"):
+        assert not re.search("doe|roe|jane|richard|IM1", text(out, name), re.IGNORECASE)
+
+
+def test_a_tree_names_files_that_differ_in_digits_once() -> None:
+    found = [f"a/IM-{n:04}.png" for n in range(12)]
+    found += ["b/0a1b2c3d-4e5f6a7b.jpg", "b/00000001.jpg"]
+    assert folders.drawn(found).splitlines() == [
+        "a/", "    IM-#.png   (12 files)",
+        "b/", "    #.jpg   (1 files)", "    <id>.jpg   (1 files)",
+    ]  # fmt: skip
 
 
 def test_the_attributes_of_the_page_are_escaped() -> None:
@@ -287,7 +327,9 @@ def test_an_unreadable_image_is_passed_over() -> None:
 
 
 def test_bars_are_as_long_as_their_numbers() -> None:
-    drawing = charts.rows("t", [Bar("a", (10, 30), "10"), Bar("b", (None, 20), "<11")], ("x", "y"))
+    drawing = charts.rows(
+        "t", [Bar("a", (10, 30), "10"), Bar("b", (None, 20), "<11")], {"x": "a", "y": "d"}
+    )
     tags = parsed(drawing)
     wide = [
         (a["class"], float(str(a["width"])))
@@ -295,7 +337,7 @@ def test_bars_are_as_long_as_their_numbers() -> None:
         if tag == "rect" and a["height"] == "14.0"
     ]
     unit = wide[0][1] / 10
-    assert [(style, round(w / unit)) for style, w in wide] == [("a", 10), ("b", 30), ("b", 20)]
+    assert [(style, round(w / unit)) for style, w in wide] == [("a", 10), ("d", 30), ("d", 20)]
     assert "&lt;11" in drawing and "<11" in tags.words
 
 
