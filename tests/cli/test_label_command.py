@@ -1,0 +1,75 @@
+"""`cxr label`, `cxr sections` and `cxr score reports` as their user sees them."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from cxrkit.cli import app
+
+SECRET = "PLANTEDTOKEN"
+REPORTS = [
+    ("1", " X\n FINDINGS: Small effusion.\n IMPRESSION: No edema.\n"),
+    ("2", " X\n IMPRESSION: Normal.\n"),
+]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    with (tmp_path / "reports.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("id", "report"), *REPORTS])
+    return tmp_path
+
+
+def cxr(*arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments))
+
+
+def test_labels_and_their_evidence(folder: Path) -> None:
+    done = cxr("label", "reports.csv", "labels.csv", "--explain", "why.html", "--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["labelled"] == 2
+    assert "Pleural Effusion: present (mention)" in (folder / "why.html").read_text()
+    cxr("label", "reports.csv", "labels.csv", "--explain", "why.csv", "--mode", "chexpert")
+    with (folder / "why.csv").open(newline="") as file:
+        assert {row["rule"] for row in csv.DictReader(file)} >= {"mention", "no"}
+
+
+def test_two_modes_are_compared(folder: Path) -> None:
+    cxr("label", "reports.csv", "a.csv")
+    cxr("label", "reports.csv", "b.csv", "--mode", "negbio")
+    done = cxr("label", "a.csv", "b.csv", "--compare")
+    assert done.exit_code == 0 and "2 reports in both" in done.stdout
+
+
+def test_sections_have_the_known_columns(folder: Path) -> None:
+    assert cxr("sections", "reports.csv", "s.csv").exit_code == 0
+    with (folder / "s.csv").open(newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows[0] == ["study", "impression", "findings", "last_paragraph", "comparison"]
+    assert rows[1] == ["1", "No edema.", "Small effusion.", "", ""]
+
+
+def test_scores_stand_beside_the_constant_report(folder: Path) -> None:
+    done = cxr("score", "reports", "reports.csv", "reports.csv")
+    assert done.exit_code == 0
+    assert "constant report" in done.stdout and "METEOR-lite (not METEOR)" in done.stdout
+    figures = json.loads(cxr("score", "reports", "reports.csv", "reports.csv", "--json").stdout)
+    assert figures["written"]["bleu"][3] == pytest.approx(1, abs=1e-3)
+
+
+def test_no_text_of_a_report_is_in_a_message(folder: Path) -> None:
+    """A bad report of each kind holds a planted word; nothing but the quarantined id is said."""
+    (folder / "in").mkdir()
+    (folder / "in/a.txt").write_bytes(b"\xff" + SECRET.encode())
+    (folder / "in/b.xml").write_text(f"<!DOCTYPE x><a>{SECRET}</a>")
+    (folder / "in/c.xml").write_text(f"<a>{SECRET}")
+    done = cxr("label", "in", "labels.csv")
+    assert done.exit_code == 3
+    assert SECRET not in done.output
+    written = [p for p in folder.iterdir() if p.is_file() and p.name != "reports.csv"]
+    assert {p.name for p in written} == {"labels.csv", "labels.quarantine.csv"}
+    assert not any(SECRET in p.read_text() for p in written)
