@@ -186,14 +186,19 @@ def _is_odd(characters: np.ndarray, quotes: np.ndarray, opening: np.ndarray) -> 
     """A quote stands within a field that has none around it, or a line ends without a feed."""
     if opening.size and opening[-1]:
         return True
-    padded = np.concatenate(([_FEED], characters, [_FEED]))
-    before, behind = padded[quotes], padded[quotes + 2]
+    before, behind = _at(characters, quotes - 1), _at(characters, quotes + 1)
     if (opening & ~_SPECIAL[before]).any():
         return True
     if (~opening & ~(_SPECIAL[behind] | (behind == _RETURN))).any():
         return True
     returns = np.flatnonzero(characters == _RETURN)
-    return bool((padded[returns + 2] != _FEED).any())
+    return bool((_at(characters, returns + 1) != _FEED).any())
+
+
+def _at(characters: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """The characters at the places; a line feed in front of the first and behind the last."""
+    within = (places >= 0) & (places < len(characters))
+    return np.where(within, characters[np.where(within, places, 0)], np.uint8(_FEED))
 
 
 def _counted_by_csv(content: bytes) -> np.ndarray:

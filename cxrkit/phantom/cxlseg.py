@@ -129,7 +129,7 @@ def _rendered(study: Study, image: Image, seed: int, size: int) -> Phantom:
 def _squashed(pixels: np.ndarray, size: int) -> np.ndarray:
     """(size, size) uint8 of what MIMIC-CXR-JPG would hold: equalised, through a JPEG file."""
     stored = np.frombuffer(release.jpeg(cv2.equalizeHist(pixels)), np.uint8)
-    gray = cv2.imdecode(stored, cv2.IMREAD_GRAYSCALE)
+    gray = np.asarray(cv2.imdecode(stored, cv2.IMREAD_GRAYSCALE))
     return cv2.resize(gray, (size, size), interpolation=cv2.INTER_LINEAR)
 
 
