@@ -26,7 +26,7 @@ CARD = Card(
     homepage="",
     # The strictest class: nobody has said what these images allow.
     licence="credentialed",
-    terms="Unknown: those of whoever holds the images.",
+    terms="Unknown: those of whoever holds the images; the strictest class is assumed.",
     citation="",
     blank_view_is_frontal=True,
     patients="unknown: the PatientID of a DICOM file is an identifying value and is not read, so a "
@@ -37,6 +37,7 @@ CARD = Card(
         ("image_id", "the name and eight digits that stand for the path"),
     ),
     traps=(
+        "Views, labels, masks and reports are unknown; the view of a DICOM file is read with it.",
         "Radiographs of one patient can fall on both sides of a split.",
         "A folder, a broken link or an empty file with an image's name is a record too, so that "
         "it is reported. Other visible files and DICOMDIR are left out; `others` counts them.",

@@ -123,6 +123,7 @@ CARD = Card(
         ),
     ),
     reads=(
+        ("image", "every .jpeg, .jpg and .png of the six folders, below chest_xray or right here"),
         ("split", "the folder; val becomes validate"),
         ("patient_id", "personN or the first IM number of the file name"),
         ("labels.Pneumonia", "the folder: 1 in PNEUMONIA, 0 in NORMAL"),

@@ -187,11 +187,16 @@ def _record(root: Path, prefix: str, name: str, masked: set[str]) -> Record:
     stem = Path(name).stem
     named = _NAME.fullmatch(stem)
     reading = root / prefix / "ClinicalReadings" / f"{stem}.txt"
-    sex, age, extra = _facts(reading) if reading.is_file() else ("", None, {})
+    image = f"{prefix}CXR_png/{name}"
+    try:
+        sex, age, extra = _facts(reading) if reading.is_file() else ("", None, {})
+    except OSError as error:
+        observed = f"{stem}.txt: the reading cannot be read: {type(error).__name__}"
+        return Record("montgomery", stem, image, fault=observed)
     return Record(
         archive="montgomery",
         image_id=stem,
-        image=f"{prefix}CXR_png/{name}",
+        image=image,
         patient_id=named[1] if named else "",
         mask=f"{prefix}{_SIDES[0]}/{name}" if name in masked else "",
         sex=sex,

@@ -87,10 +87,11 @@ CARD = Card(
         Claim("images", 566, _CARD, claims.rows(), erratum="662; 566 is the number of masks"),
     ),
     reads=(
+        ("image", "every PNG; SZ-CXR's where both releases are there"),
         ("patient_id", "the number in the file name"),
         ("labels.Tuberculosis", "the last digit of the file name: 0 normal, 1 tuberculosis"),
         ("sex", "the first line of the reading, typed by hand: male 45yrs, femal 32yrs, 16month"),
-        ("age", "the same line; an age without a unit stays empty"),
+        ("age", "the same line, also in months or days; an age without a unit stays empty"),
         ("extra.reading_patient", "the first line of the reading as published"),
         ("extra.reading_finding", "the other lines of the reading"),
         ("mask", "the file of the same name with _mask, from the SZ-CXR release"),
@@ -160,7 +161,11 @@ def _record(root: Path, image: str, drawn: dict[str, str]) -> Record:
     stem = Path(image).stem
     named = _NAME.fullmatch(stem)
     extra = {}
-    reading = _reading(root, stem)
+    try:
+        reading = _reading(root, stem)
+    except OSError as error:
+        observed = f"{stem}.txt: the reading cannot be read: {type(error).__name__}"
+        return Record("shenzhen", stem, image, fault=observed)
     if reading:
         extra = {"reading_patient": reading[0], "reading_finding": " ".join(reading[1:])}
     return Record(

@@ -144,6 +144,10 @@ CARD = Card(
     contains=("guangzhou", "covid-chestxray-dataset"),
     reads=(
         ("image_id", "V7's id: the name of the image, mask and JSON file"),
+        (
+            "image",
+            "the file of that name; a row without one is reported, a file without one has no facts",
+        ),
         ("patient_id", "the column; in the JSON form from the name of a Guangzhou image"),
         ("view", "the column or the tag View: AP Supine is AP, L is LATERAL, other words stay"),
         ("view", "CT or NO LUNG for a JSON file without two Lung outlines and without such a tag"),

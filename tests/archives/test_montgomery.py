@@ -91,6 +91,23 @@ def test_what_a_reading_does_not_say_stays_empty(
     assert (record.sex, record.age) == (expected[0], pytest.approx(expected[1]))
 
 
+def test_a_reading_that_cannot_be_read_is_a_faulty_record(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = list(montgomery.records(tree))
+    read_bytes = Path.read_bytes
+
+    def deny(path: Path) -> bytes:
+        if path.name == f"{whole[0].image_id}.txt":
+            raise PermissionError(13, "Permission denied")
+        return read_bytes(path)
+
+    monkeypatch.setattr(Path, "read_bytes", deny)
+    first, *others = montgomery.records(tree)
+    assert first.fault == f"{first.image_id}.txt: the reading cannot be read: PermissionError"
+    assert (first.labels, first.mask) == ({}, "") and others == whole[1:]
+
+
 def test_the_lungs_are_both_masks(tree: Path) -> None:
     lung, ignore = montgomery.mask(tree, read(tree)[STEMS[0]])
     expected = np.zeros((6, 8), bool)

@@ -34,6 +34,23 @@ def test_the_mask_release_layout(tmp_path: Path, prefix: str) -> None:
     assert second.mask == f"{prefix}masks/CHNCXR_0002_1_mask.png"
 
 
+def test_a_reading_that_cannot_be_read_is_a_faulty_record(
+    shenzhen_tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = list(shenzhen.records(shenzhen_tree))
+    read_bytes = Path.read_bytes
+
+    def deny(path: Path) -> bytes:
+        if path.name == f"{whole[0].image_id}.txt":
+            raise PermissionError(13, "Permission denied")
+        return read_bytes(path)
+
+    monkeypatch.setattr(Path, "read_bytes", deny)
+    first, *others = shenzhen.records(shenzhen_tree)
+    assert first.fault == f"{first.image_id}.txt: the reading cannot be read: PermissionError"
+    assert (first.labels, first.mask) == ({}, "") and others == whole[1:]
+
+
 def test_normal_is_not_called_no_finding(shenzhen_tree: Path) -> None:
     assert not any(observations(record.labels) for record in shenzhen.records(shenzhen_tree))
 
