@@ -4,6 +4,7 @@ OUT gets the recipe's files and closing tables, conversion.csv (one row per imag
 run.json and, last, SHA256SUMS.txt.
 """
 
+import contextlib
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,8 +21,8 @@ from cxrkit.conversion import Recipe
 from cxrkit.conversion import paths as names
 from cxrkit.conversion.converted import Conversion, Item
 from cxrkit.conversion.listing import CONVERSION, OURS, QUARANTINE, Listing, listed
-from cxrkit.errors import CxrkitError, InputRefused
-from cxrkit.pipeline import block, csv_files, durable, journal, provenance, quarantine, run
+from cxrkit.errors import CxrkitError, InputRefused, IntegrityFailure
+from cxrkit.pipeline import block, csv_files, durable, journal, provenance, quarantine, run, space
 from cxrkit.pipeline.block import Block, Line, Lines, Setting
 from cxrkit.pipeline.progress import State
 from cxrkit.pipeline.work import Summary as Ended
@@ -112,10 +113,13 @@ class _Convert:
 
     def needed(self) -> int:
         """By what the images already done took; before the first ones nothing tells it."""
-        begun = journal.read(self.setting.out)
-        done = sum(sum(c.outcomes.values()) for c in begun.commits.values()) if begun else 0
-        files = self.setting.out.rglob("*") if done else ()
-        used = sum(path.stat().st_blocks * 512 for path in files if path.is_file())
+        out, done, used = self.setting.out, 0, 0
+        begun = journal.read(out)
+        for index, commit in begun.commits.items() if begun else ():
+            with contextlib.suppress(IntegrityFailure):  # its images will be made anew
+                lines = block.rows(out, index, commit.sha256)
+                done += len(lines)
+                used += sum(space.on_disk(s, out) for _, _, s in run.files_of(self, lines))
         return used * self.selected // max(done, 1)
 
     def choices(self) -> dict[str, Any]:
@@ -129,7 +133,7 @@ class _Convert:
 
     def choices_of(self, run: Mapping[str, Any]) -> dict[str, Any]:
         return {
-            "command": run.get("command"),
+            "command": run.get("command", "build"),
             "archive": run["archive"]["name"],
             "--recipe": run.get("recipe"),
             "images listed": run["counts"]["inputs"],

@@ -63,7 +63,8 @@ def converted(
         data = source.read(root, record.image)
         known |= {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
         known["stage"] = "convert"
-        source.require_name(record.image, radiograph.sniff(data[:256]))
+        if kind := radiograph.sniff(data[:256]):  # of what is no image, the recipe says so
+            source.require_name(record.image, kind)
         del data
         files = recipe.convert(archive, root, record, item.outputs[0])
     if next(iter(files)) != item.outputs[0] or not files.keys() <= set(item.outputs):

@@ -114,6 +114,13 @@ def require_ours(out: Path) -> None:
         )  # fmt: skip
 
 
+def files_of(work: Work, lines: Iterable[Line]) -> Iterator[tuple[str, str, int]]:
+    """Path, SHA-256 and bytes of the files of all items of a block."""
+    for line in lines:
+        if line["outcome"] == work.outcome:
+            yield from work.files(line["row"])
+
+
 def _announced(job: _Job) -> str:
     images = f"{job.work.selected} of {job.work.listed} images"
     amount = job.work.needed()
@@ -210,17 +217,10 @@ def _finished(job: _Job, header: Mapping[str, Any], commits: Mapping[int, Commit
     counts, tables = work.write_tables(lines)
     summary = _summary(work.outcome, job, counts, 0)
     _require_conserved(summary)
-    sums = ([(path, sha256) for path, sha256, _ in _files(work, group)] for group in lines())
+    sums = ([(path, sha256) for path, sha256, _ in files_of(work, group)] for group in lines())
     seal.write(out, work.run(header, summary, counts), tables, sums)
     durable.remove(out / "runs" / "blocks")
     return summary
-
-
-def _files(work: Work, lines: Iterable[Line]) -> Iterator[tuple[str, str, int]]:
-    """The files of all items of a block."""
-    for line in lines:
-        if line["outcome"] == work.outcome:
-            yield from work.files(line["row"])
 
 
 def _already_done(job: _Job, finished: Mapping[str, Any]) -> Summary:
@@ -282,7 +282,7 @@ def _is_there(job: _Job, index: int, commit: Commit) -> bool:
     try:
         lines = block.rows(job.out, index, commit.sha256)
         return all(
-            (job.out / path).stat().st_size == size for path, _, size in _files(job.work, lines)
+            (job.out / path).stat().st_size == size for path, _, size in files_of(job.work, lines)
         )
     except (IntegrityFailure, OSError):
         return False

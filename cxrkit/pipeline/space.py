@@ -15,10 +15,15 @@ _REPORT = 3 * 700  # a report, in three of these
 
 def needed(images: int, folders: int, reports: bool, out: Path) -> int:
     """Bytes on the disk that holds `out` for so many images in so many folders of p and s."""
-    block = os.statvfs(_existing(out)).f_frsize
-    files = sum(-(-size // block) * block for size in _FILES)
+    files = sum(on_disk(size, out) for size in _FILES)
     rows = _ROW + (_REPORT if reports else 0)
-    return images * (files + rows) + 2 * folders * block  # below files/ and below masks/
+    return images * (files + rows) + 2 * folders * on_disk(1, out)  # below files/ and below masks/
+
+
+def on_disk(size: int, out: Path) -> int:
+    """Bytes that a file of this size takes on the disk that holds `out`: whole blocks."""
+    block = os.statvfs(_existing(out)).f_frsize
+    return -(-size // block) * block
 
 
 def require(amount: int, out: Path) -> None:

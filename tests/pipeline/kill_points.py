@@ -1,6 +1,6 @@
-"""Builds that are killed at a chosen durable operation, then resumed; run as a script.
+"""Builds and conversions killed at a chosen durable operation, then resumed; run as a script.
 
-    kill_points.py ROOT FOLDER STORE WORKERS POINT...
+    kill_points.py COMMAND ROOT FOLDER STORE WORKERS POINT...
 
 Every write, sync, rename, new folder and removal of `cxrkit.pipeline.durable` is counted, in the
 parent and its workers together. At the chosen one the whole process group gets SIGKILL: before the
@@ -8,7 +8,7 @@ operation or, for a write, after half of it. POINT is `any:17` (the 17th operati
 (the 2nd line of the journal); `any:17,any:90` kills the resumed run too. `count` prints how many
 there are. STORE is `sound`, or one of two that are broken on purpose.
 
-Prints one JSON object per point. This is its own process because each build is a fork of it, with
+Prints one JSON object per point. This is its own process because each run is a fork of it, with
 everything imported; the network is a cheap stand-in.
 """
 
@@ -104,13 +104,15 @@ def keep_torn_tail() -> None:
     journal.cut_tail = lambda out, found: None
 
 
+COMMANDS = {"build": radiographs.run, "convert": radiographs.convert}
 STORES = {"sound": lambda: None, "skip-if-exists": skip_if_exists, "torn-tail": keep_torn_tail}
 
 
 def forked(
-    root: Path, out: Path, store: str, workers: int, kind: str = "any", number: int = 0
-) -> tuple[int, int]:
-    """Exit status and operations of one build in a fork; -9 where it was killed at `number`."""
+    command: str, root: Path, out: Path, store: str, workers: int, kind: str = "any",
+    number: int = 0,
+) -> tuple[int, int]:  # fmt: skip
+    """Exit status and operations of one run in a fork; -9 where it was killed at `number`."""
     wait_until_free(out / "runs" / "lock")
     counter = FORK.Value("q", 0)  # a new one each time: whoever is killed keeps its lock
     process = os.fork()
@@ -120,7 +122,7 @@ def forked(
     arm(kind, number, counter, number > 0)
     STORES[store]()
     try:
-        os._exit(radiographs.run(root, out, workers=workers).exit_code)
+        os._exit(COMMANDS[command](root, out, workers=workers).exit_code)
     except CxrkitError as error:
         print(error, file=sys.stderr)
         os._exit(error.exit_code)
@@ -137,10 +139,12 @@ def wait_until_free(path: Path) -> None:
         time.sleep(0.01)
 
 
-def main(root: Path, folder: Path, store: str, workers: int, points: list[str]) -> None:
+def main(
+    command: str, root: Path, folder: Path, store: str, workers: int, points: list[str]
+) -> None:
     whole = folder / "whole"
     if not whole.exists():
-        status, operations = forked(root, whole, "sound", workers)
+        status, operations = forked(command, root, whole, "sound", workers)
         assert status in (0, 3), status
         print(json.dumps({"operations": operations}), flush=True)
     expected = radiographs.tree(whole)
@@ -150,10 +154,10 @@ def main(root: Path, folder: Path, store: str, workers: int, points: list[str]) 
         statuses, whole_files = [], True
         for word in point.split(","):
             kind, number = word.split(":")
-            statuses.append(forked(root, out, store, workers, kind, int(number))[0])
+            statuses.append(forked(command, root, out, store, workers, kind, int(number))[0])
             seen = radiographs.tree(out) if out.exists() else {}
             whole_files &= all(expected.get(name) == sha256 for name, sha256 in seen.items())
-        last, _ = forked(root, out, store, workers)
+        last, _ = forked(command, root, out, store, workers)
         left = sorted(p.name for p in (out / "runs").iterdir())
         result = {
             "point": point, "killed": statuses, "whole_files": whole_files, "resumed": last,
@@ -164,4 +168,5 @@ def main(root: Path, folder: Path, store: str, workers: int, points: list[str]) 
 
 if __name__ == "__main__":
     radiographs.use_stand_ins(pytest.MonkeyPatch())
-    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]), sys.argv[5:])
+    command, root, folder, store, workers, *points = sys.argv[1:]
+    main(command, Path(root), Path(folder), store, int(workers), points)

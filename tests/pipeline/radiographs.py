@@ -1,4 +1,4 @@
-"""A tiny archive of made-up pictures, a cheap stand-in for the network, and a forked build."""
+"""A tiny archive of made-up pictures, a cheap stand-in for the network, and forked runs."""
 
 import hashlib
 import io
@@ -16,6 +16,7 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
 from cxrkit import segmentation
+from cxrkit.conversion import convert as conversion
 from cxrkit.pipeline import durable, workers
 from cxrkit.pipeline.build import Options, Summary, build
 
@@ -71,6 +72,12 @@ def use_stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
 def run(root: Path, out: Path, archive: str = "folder", **options: object) -> Summary:
     """One build that says nothing."""
     return build(archive, root, out, Options(**options), lambda _: None, lambda _: None)
+
+
+def convert(root: Path, out: Path, recipe: str = "png", **options: object) -> conversion.Summary:
+    """One conversion of a folder that says nothing."""
+    chosen = conversion.Options(recipe, **options)
+    return conversion.convert_archive("folder", root, out, chosen, lambda _: None, lambda _: None)
 
 
 def tree(out: Path) -> dict[str, str]:

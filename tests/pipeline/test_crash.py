@@ -46,7 +46,7 @@ def pictures(fast: Path) -> Path:
 def killed_at(pictures: Path, folder: Path, store: str, workers: int, points: list[str]) -> list:
     """What kill_points.py says of each point."""
     script = Path(__file__).with_name("kill_points.py")
-    arguments = [str(pictures), str(folder), store, str(workers), *points]
+    arguments = ["build", str(pictures), str(folder), store, str(workers), *points]
     done = subprocess.run(
         [sys.executable, str(script), *arguments], capture_output=True, text=True, check=False
     )
