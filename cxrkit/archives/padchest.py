@@ -12,7 +12,6 @@ of its files are cut or unreadable; they are found by decoding and not by a list
 """
 
 import ast
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -112,8 +111,8 @@ _READ = ("ImageID", "ImageDir", "StudyID", "PatientID", "PatientSex_DICOM", "Row
 _VIEWS = {"L": "LATERAL", "AP_horizontal": "AP"}
 _OLDEST = 120  # years
 _MOST_LABELS = 2000  # 193 are published; every one becomes a column
-# A list without quotes and escapes in its entries is cut at its commas, twenty times as fast.
-_PLAIN = re.compile(r"\['([^'\"\\\n]*(?:', '[^'\"\\\n]*)*)'\]")
+_PLAIN = r"^\['[^'\"\\\n]*(?:', '[^'\"\\\n]*)*'\]$"  # a list whose entries hold no quote, no escape
+_LIST = pl.List(pl.String)
 
 
 def table(root: Path) -> pl.DataFrame:
@@ -177,11 +176,25 @@ def report(root: Path, record: Record) -> str | None:
 def _labels(published: pl.Series) -> tuple[pl.DataFrame, list[str]]:
     """Each text of the column once with a column per label, 1 where it is listed; what is no list.
 
-    A loop over the distinct texts, which are few: a list in Python's notation has no expression.
+    Lists without quotes and escapes in their entries, nearly all, are cut at their commas; of the
+    others Python says what they hold.
     """
     texts = published.unique().sort()
-    entries = [_entries(text) for text in texts]
-    names = sorted({name for found in entries for name in found or ()})
+    plain = texts.str.contains(_PLAIN)
+    inside = texts.filter(plain).str.strip_prefix("['").str.strip_suffix("']")
+    odd = texts.filter(~plain)
+    found = [_entries(text) for text in odd]
+    long = pl.DataFrame(
+        {
+            "column": pl.concat([plain.arg_true(), (~plain).arg_true()]),
+            "name": pl.concat(
+                [inside.str.split("', '"), pl.Series([f or [] for f in found], dtype=_LIST)]
+            ),
+        }
+    )
+    long = long.explode("name").with_columns(pl.col("name").str.strip_chars())
+    long = long.filter(pl.col("name").fill_null("") != "")
+    names = long["name"].unique().sort()
     if len(names) > _MOST_LABELS:
         raise InputRefused(
             "E103",
@@ -190,30 +203,23 @@ def _labels(published: pl.Series) -> tuple[pl.DataFrame, list[str]]:
             f"the published ones, at most {_MOST_LABELS}",
             "use the table as it was published",
         )
-    place = {name: row for row, name in enumerate(names)}
     listed = np.zeros((len(names), len(texts)), bool)
-    for column, found in enumerate(entries):
-        listed[[place[name] for name in found or ()], column] = True
-    wide = pl.DataFrame({rows.LABEL + name: listed[row] for name, row in place.items()})
+    long = long.join(pl.DataFrame({"name": names}).with_row_index("row"), on="name")
+    listed[long["row"].to_numpy(), long["column"].to_numpy()] = True
+    wide = pl.DataFrame({rows.LABEL + name: listed[row] for row, name in enumerate(names)})
     wide = wide.select(pl.when(name).then(pl.lit(1, pl.Int8)).alias(name) for name in wide.columns)
-    no_lists = [text for text, found in zip(texts, entries, strict=True) if found is None]
+    no_lists = [text for text, entries in zip(odd, found, strict=True) if entries is None]
     return pl.DataFrame([texts.alias("Labels"), *wide]), no_lists
 
 
 def _entries(text: str) -> list[str] | None:
-    """The distinct entries of a list such as "['normal', ' unchanged']"; None where it is none."""
+    """The entries of a list of texts in Python's notation; None where it is none."""
     if text in ("", "nan"):
         return []
-    plain = _PLAIN.fullmatch(text)
-    found = plain[1].split("', '") if plain else _literal(text)
-    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
-        return None
-    return [name for name in dict.fromkeys(entry.strip() for entry in found) if name]
-
-
-def _literal(text: str) -> object:
-    """What Python makes of the text; None where it makes nothing of it."""
     try:
-        return ast.literal_eval(text)
+        found = ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return None
+    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+        return None
+    return found

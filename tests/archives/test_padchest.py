@@ -6,6 +6,7 @@ import gzip
 from collections.abc import Callable
 from pathlib import Path
 
+import polars as pl
 import pytest
 from trees import touch
 
@@ -114,13 +115,17 @@ def test_labels_are_whole_entries_once_and_without_spaces(root: Path) -> None:
     ],
 )  # fmt: skip
 def test_a_list_is_read_as_python_reads_it(text: str) -> None:
-    expected = dict.fromkeys(entry.strip() for entry in ast.literal_eval(text))
-    assert padchest._entries(text) == [entry for entry in expected if entry]
+    expected = {entry.strip() for entry in ast.literal_eval(text)} - {""}
+    wide, no_lists = padchest._labels(pl.Series(["['other']", text, ""]))
+    found = wide.filter(Labels=text).row(0, named=True)
+    assert {n.removeprefix("labels.") for n, v in found.items() if v == 1} == expected
+    assert no_lists == []
 
 
 @pytest.mark.parametrize("text", ["a", "['a'", "['a', 1]", "{'a'}", "'a'", "[['a']]", "['a', b]"])
 def test_what_is_no_list_of_texts_is_none(text: str) -> None:
-    assert padchest._entries(text) is None
+    wide, no_lists = padchest._labels(pl.Series(["['other']", text, ""]))
+    assert no_lists == [text] and wide.columns == ["Labels", "labels.other"]
 
 
 def test_projections_become_views(root: Path) -> None:
