@@ -14,7 +14,7 @@ from pydicom import dcmread
 
 from cxrkit import archives, conversion
 from cxrkit.archives import siim_acr
-from cxrkit.conversion import siim_png, siim_rle
+from cxrkit.conversion import convert, siim_png, siim_rle
 from cxrkit.errors import InputRefused, ItemFault
 from cxrkit.phantom import dicom_file
 from cxrkit.phantom import siim_acr as replica
@@ -200,3 +200,24 @@ def test_an_image_that_was_not_converted_is_in_no_table(trip: Path) -> None:
     one = [bool(path.endswith("_1_.png")) for path in paths]
     lines = siim_png.tables(table, paths, one)[f"{FOLDER}/stage_1_train_images.csv"].split()
     assert len(lines) == 1 + sum(one) and all(line.endswith(b",1") for line in lines[1:])
+
+
+def test_the_engine_gives_the_same_files_and_names_what_it_refused(
+    trip: Path, tmp_path: Path
+) -> None:
+    """Through `cxr convert`: there, back, and behind one another the table."""
+    for recipe, source in (("siim-png", trip / "competition"), ("siim-rle", tmp_path / "siim-png")):
+        summary = convert.convert_archive(
+            "siim-acr",
+            source,
+            tmp_path / recipe,
+            convert.Options(recipe),
+            lambda line: None,
+            lambda state: None,
+        )
+        refused = {"E231": 1} if recipe == "siim-png" else {}
+        assert (summary.converted, dict(summary.quarantined)) == (35, refused)
+    assert joined(tmp_path / "siim-rle") == joined(trip / "rle")
+    for path in (trip / "png").rglob("*.*"):
+        same = tmp_path / "siim-png" / path.relative_to(trip / "png")
+        assert same.read_bytes() == path.read_bytes()
