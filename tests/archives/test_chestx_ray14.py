@@ -253,9 +253,9 @@ def test_a_row_that_is_no_box_is_named(root: Path, old: str, new: str) -> None:
 def test_every_published_count_is_found_in_the_real_tables(real_data: Path) -> None:
     """Also by a second way: the csv module and sets."""
     root = real_data / "chestx-ray14"
-    start = time.perf_counter()
+    start = time.process_time()
     table = chestx_ray14.table(root)
-    assert time.perf_counter() - start < 3  # 0.3 s on a quiet machine
+    assert time.process_time() - start < 3  # seconds of the processor; 0.5 when it is quiet
     counted = {"records": table, "annotations": chestx_ray14.annotations(root)}
     for claim in chestx_ray14.CARD.claims:
         found = claims.count(claim, counted[claim.table])

@@ -211,7 +211,7 @@ def test_the_published_counts_agree_with_each_other() -> None:
 
 
 def test_a_table_of_published_size_is_read_in_a_moment(tmp_path: Path) -> None:
-    """223,414 rows in about 0.5 s on a quiet machine; far more would be a loop over rows."""
+    """223,414 rows in about 1 s of processor time; far more would be a loop over rows."""
     number = pl.int_range(223_414, eager=True)
     paths = pl.DataFrame({"n": number}).select(
         pl.format("CheXpert-v1.0/train/patient{}/study1/view1_frontal.jpg,Male,60,Frontal,AP,"
@@ -219,6 +219,6 @@ def test_a_table_of_published_size_is_read_in_a_moment(tmp_path: Path) -> None:
     ).to_series()  # fmt: skip
     write(tmp_path, "CheXpert-v1.0")
     (tmp_path / "train.csv").write_text("\n".join([HEAD, *paths, ""]))
-    start = time.perf_counter()
+    start = time.process_time()
     assert chexpert.table(tmp_path).height == 223_415
-    assert time.perf_counter() - start < 6
+    assert time.process_time() - start < 6
