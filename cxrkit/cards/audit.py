@@ -71,6 +71,7 @@ def audit(
     if headers and own.table is not None and any(s.kind in _MEASURED for s in statements):
         images = [image for image in own.table["image"] if (root / image).is_file()]
         own = replace(own, sizes=sizes.measure(root, images, workers))
+    own = replace(own, described=_described(statements, own))
     others = {name: audit_copy.unopened(name) for s in statements for name in s.about}
     tables = audit_shares.own_table(statements)
     splits = audit_counts.table_splits(statements)
@@ -80,6 +81,8 @@ def audit(
         source = _source(statement, own, others)
         if source is None:
             finding: Finding | None = unverifiable(f"about {' and '.join(statement.about)}")
+        elif statement.quoted:
+            finding = unverifiable("the card reports it as another's, or calls it wrong")
         elif statement.kind == "count":
             of_table = splits.get(statement.table, frozenset())
             finding = _counted(statement, source, own, of_table)
@@ -96,6 +99,14 @@ def audit(
         if finding is not None:
             found.append(_verdict(statement, finding))
     return _with_notes(found, own, others)
+
+
+def _described(statements: Sequence[Statement], own: Source) -> bool:
+    """The card gives the number of images of this copy, which is not the published one."""
+    found = own.count(audit_counts.IMAGES)
+    numbers = [s.values[0] for s in statements if s.kind == "count" and not s.loose
+               and audit_counts.quantity(s, own) == audit_counts.IMAGES]  # fmt: skip
+    return own.partial and found in numbers
 
 
 def _counted(statement: Statement, source: Source, own: Source, splits: frozenset[str]) -> Finding:

@@ -18,8 +18,8 @@ from cxrkit.records import EXTRA, LABEL
 from cxrkit.terms import FRONTAL_VIEWS
 
 _STRICT = word_set(
-    "with without showing having positive negative diagnosed labelled labeled marked containing "
-    "contain contains show no not normal"
+    "with without showing having have has had positive negative diagnosed labelled labeled "
+    "marked containing contain contains contained show shows carry no not normal abnormal"
 )
 _SEXES = {
     **dict.fromkeys(("m", "male", "males", "men"), "M"),
@@ -27,8 +27,12 @@ _SEXES = {
 }
 _VIEWS = {"frontal": "frontal", "frontal-view": "frontal", "lateral": "lateral", "pa": "PA",
           "ap": "AP", "posteroanterior": "PA", "anteroposterior": "AP"}  # fmt: skip
-_SAME_WORD = {"tb": "tuberculosis", "bacterial": "bacteria", "viral": "virus", "healthy": "normal",
-              "control": "normal", "tuberculous": "tuberculosis", "unaffected": "normal"}  # fmt: skip
+_SAME_WORD = {
+    **dict.fromkeys(("tb", "tuberculous"), "tuberculosis"),
+    **dict.fromkeys(("healthy", "control", "unaffected"), "normal"),
+    "bacterial": "bacteria",
+    "viral": "virus",
+}
 _ARTICLES = frozenset({"a", "an", "any", "the"})
 _NO = frozenset({"no", "non", "without", "not", "negative"})
 _KINDS = 20  # an extra column with more values than this names no class
@@ -57,6 +61,7 @@ class Source:
     root: Path | None = None
     table: pl.DataFrame | None = None
     annotations: pl.DataFrame | None = None
+    described: bool = False  # the card gives the number of images of this copy
     sizes: pl.DataFrame | None = None  # see `imaging.sizes.measure`; None where not measured
 
     @cached_property
@@ -92,9 +97,11 @@ class Source:
 
     @cached_property
     def partial(self) -> bool:
-        """The copy has another number of images than was published."""
-        found = self.count(Quantity("images"))
-        return self.total is not None and found is not None and found != self.total
+        """The copy has other numbers of images than were published."""
+        asked = {Quantity("images"): self.total} if self.total is not None else {
+            q: c.value for q, c in self.published if q.unit == "images" and not c.erratum
+        }  # fmt: skip
+        return any(self.count(q) not in (None, number) for q, number in asked.items())
 
     def _claimed(self, what: str) -> Quantity:
         """The quantity of a claim; not known where any word or number may restrict it further."""
@@ -102,7 +109,8 @@ class Source:
         said = words(what.removesuffix(state[0]) if state else what)
         units = {UNIT[w] for w in said if UNIT.get(w, "categories") != "categories"}
         quantity = self.quantity(said, (), units.pop() if units else "images")
-        plain = not units and not {"labelled", "labeled", "of"} & set(said) and "," not in what
+        other = {"labelled", "labeled", "label", "of"}  # "images with a label" are not all images
+        plain = not units and not other & set(said) and "," not in what
         if re.search(r"\d", what.removesuffix(state[0]) if state else what) or not plain:
             return replace(quantity, known=False)
         if state:
@@ -140,9 +148,11 @@ class Source:
         if self.table is None:
             return None
         for known, claim in self.published:
-            if known == quantity:
+            if known == quantity and not claim.erratum:
                 table = self.table if claim.table == "records" else self.annotations
-                return None if table is None else claims.count(claim, table)
+                found = None if table is None else claims.count(claim, table)
+                if found is not None:
+                    return found
         return self._counted(quantity, self.table)
 
     def images(self, quantity: Quantity) -> pl.Series:
@@ -199,6 +209,8 @@ class Source:
         said = [_SAME_WORD.get(w, w) for w in subject]
         bare = not subject  # "and 326 without": all words are behind
         behind = [_SAME_WORD.get(w, w) for w in after]
+        if behind[:1] and behind[0] in ("are", "is", "were", "was") and behind[1:2]:
+            behind = behind[1:] if behind[1] in _STRICT else behind
         if bare or (behind and behind[0] in _STRICT) or any(w in _NO for w in behind[:2]):
             said += behind
         else:
@@ -224,6 +236,9 @@ class Source:
         sexes = [_SEXES[w] for w in rest if w in _SEXES]
         views = [_VIEWS[w] for w in rest if w in _VIEWS]
         known = len(splits) < 2 and len(sexes) < 2 and len(views) < 2
+        states = {"absent": 0, "uncertain": -1, "negative": 0}
+        for word in [w for w in rest if w in states and len(labels) == 1]:
+            labels = [(labels[0][0], states[word])]
         left = []
         for at, word in enumerate(rest):
             alone = _state_alone(word, at == len(rest) - 1)
@@ -232,6 +247,9 @@ class Source:
                 known &= bool(labels)
             elif not _means_nothing(word):
                 left.append(word)
+        if "mask" in (singular(w) for w in said) and unit in ("images", "items", "cases", "masks"):
+            unit = "masks"
+            labels = [label for label in labels if label[0].lower() != self.card.mask_of]
         of_lungs = {"lung", "lungs"} & set(said) and self.card.mask_of == "lungs"
         if unit in ("cases", "items") and of_lungs:
             unit = "masks"

@@ -4,12 +4,15 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+import polars as pl
+
 from cxrkit.cards import audit_verdict
 from cxrkit.cards.audit_copy import Quantity, Source
 from cxrkit.cards.audit_numbers import agrees
 from cxrkit.cards.audit_statement import Statement
 from cxrkit.cards.audit_verdict import CARD, COPY, RECORD, Finding, false, true, unverifiable
 from cxrkit.cards.audit_words import split_names
+from cxrkit.records import LABEL
 
 # Sentences about data that somebody prepared or trained on, which is not the release.
 _ASIDE = re.compile(
@@ -42,16 +45,18 @@ def count(statement: Statement, source: Source, splits: frozenset[str]) -> Findi
     found, recorded = source.count(known), source.recorded(known)
     fits = [None if n is None else _fits(statement, n) for n in (found, recorded)]
     wrong = _erratum(statement, source, known)
-    if wrong is not None and not fits[0]:
+    if wrong is not None and not fits[0] and not statement.loose:
         return wrong
     if not asked.known and not any(fits):
         return unverifiable("it is not known which images these words mean")
     finding = audit_verdict.against(
         fits[0], fits[1], _shown(found), _shown(recorded), source.partial, _who(source, known)
     )
+    if finding.answer == "false" and statement.loose:
+        return unverifiable("the sentence may count a part", finding.found)
     if finding.answer != "false":
         return _in_other_units(finding, statement, source)
-    other = _other_unit(statement, source, asked)
+    other = _other_meaning(statement, source, asked) or _published_part(statement, source, known)
     if other is not None:
         return other
     if _ASIDE.search(f"{statement.section} {statement.context}") and not statement.table:
@@ -87,7 +92,8 @@ def total(statement: Statement, source: Source) -> Finding | None:
             None if recorded is None else recorded == whole,
             _shown(found), _shown(recorded), source.partial, _who(source, asked),
         )  # fmt: skip
-    if finding.answer == "false" and how == "list":
+    few_labels = len(source.card.observations) == 1 or not statement.subject
+    if finding.answer == "false" and (how == "list" or (how == "table" and not few_labels)):
         return None  # parts need not be all parts
     return replace(
         finding, why="; ".join(w for w in (f"they add up to {whole:,.0f}", finding.why) if w)
@@ -146,7 +152,7 @@ def masked(statement: Statement, source: Source) -> Finding:
         if source.card.mask_of:
             return unverifiable("neither this copy nor the record can tell")
         return false(RECORD, "no masks", "the archive has none of its own")
-    if fits_copy and fits_record is False and source.partial:
+    if fits_copy and fits_record is False and source.partial and not source.described:
         both = f"this copy: {found}; published: {recorded}"
         return false(RECORD, both, "true of this part of the release, not of the release")
     return audit_verdict.against(
@@ -165,6 +171,9 @@ def categories(statement: Statement, source: Source) -> Finding:
     readings = {len(names): "labels", len(findings): "labels without No Finding"}
     if len(names) == 1:
         readings = {1: f"the label {names[0]}", 2: f"{names[0]} present or absent"}
+    if source.table is not None:
+        columns = [LABEL + n for n in names if LABEL + n in source.table.columns]
+        readings.setdefault(_mentioned(source.table, columns), "labels that occur on this copy")
     readings |= dict.fromkeys(source.facts.categories, "of the release's vocabularies")
     for value in statement.values:
         if int(value) in readings:
@@ -175,6 +184,11 @@ def categories(statement: Statement, source: Source) -> Finding:
     return false(RECORD, shown)
 
 
+def _mentioned(table: pl.DataFrame, columns: Sequence[str]) -> int:
+    """How many of the label columns say anything."""
+    return sum(table[c].null_count() < table.height for c in columns)
+
+
 def same_quantity(statements: Sequence[tuple[Statement, Quantity]]) -> dict[int, str]:
     """For each place in the list where another line gives the same thing another number: a note."""
     notes = {}
@@ -182,7 +196,10 @@ def same_quantity(statements: Sequence[tuple[Statement, Quantity]]) -> dict[int,
         others = [
             (s.line, s.values[0])
             for s, q in statements
-            if q == asked and s.values[0] != statement.values[0] and not s.hedge
+            if q == asked
+            and not s.hedge
+            and not _fits(statement, int(s.values[0]))
+            and not _fits(s, int(statement.values[0]))
         ]
         if asked.known and not statement.hedge and others:
             line, value = others[0]
@@ -210,15 +227,32 @@ def _erratum(statement: Statement, source: Source, asked: Quantity) -> Finding |
     return false(authority, "; ".join(sides) or wrong.erratum, wrong.erratum)
 
 
-def _other_unit(statement: Statement, source: Source, asked: Quantity) -> Finding | None:
-    """ "Cases" can be patients or studies, too."""
-    if statement.unit != "cases":
-        return None
-    for unit in ("patients", "studies"):
-        other = replace(asked, unit=unit, known=True)
+def _other_meaning(statement: Statement, source: Source, asked: Quantity) -> Finding | None:
+    """ "Cases" can be patients or studies; with a mask of a finding, images that have it."""
+    units = ("patients", "studies") if statement.unit == "cases" else ()
+    others = [replace(asked, unit=unit, known=True) for unit in units]
+    of_finding = [o for o in source.card.observations if o.lower() == source.card.mask_of]
+    if of_finding and asked.unit == "masks":
+        others.append(Quantity("images", labels=((of_finding[0], 1),)))
+    elif of_finding and statement.unit == "cases" and asked.labels == ((of_finding[0], 1),):
+        others.append(Quantity("masks"))
+    for other in others:
         for number, authority in ((source.count(other), COPY), (source.recorded(other), RECORD)):
             if number is not None and _fits(statement, number):
-                return true(authority, f"{number:,} {unit}")
+                names = " ".join(name for name, _ in other.labels)
+                return true(authority, f"{number:,} {names} {other.unit}".replace("  ", " "))
+    return None
+
+
+def _published_part(statement: Statement, source: Source, asked: Quantity) -> Finding | None:
+    """On a part of the release, or without a published total: another published number."""
+    if source.total is not None and not source.partial:
+        return None
+    for other, claim in source.published:
+        same = other.unit == asked.unit and other != asked and not asked.labels
+        if same and not claim.erratum and claim.value == statement.values[0]:
+            said = f"published: {claim.value:,} {claim.what}"
+            return unverifiable("a part of the release may be meant", said, RECORD)
     return None
 
 

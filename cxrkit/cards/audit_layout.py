@@ -1,5 +1,6 @@
 """Verdicts on files: formats, paths, tables, folders, sizes and bits of the images."""
 
+import difflib
 import re
 from collections import Counter
 from pathlib import PurePosixPath
@@ -11,7 +12,7 @@ from cxrkit.cards.audit_copy import Source
 from cxrkit.cards.audit_numbers import agrees
 from cxrkit.cards.audit_statement import Statement
 from cxrkit.cards.audit_verdict import COPY, RECORD, Finding, false, true, unverifiable
-from cxrkit.cards.audit_words import IMAGE_FORMATS, format_name, words
+from cxrkit.cards.audit_words import IMAGE_FORMATS, OTHER_FORMATS, format_name, words
 
 _PLACEHOLDERS = (
     ("patient_id", re.compile(r"[<{]?(?:patient|subject)(?:_?id)?[>}]?", re.IGNORECASE)),
@@ -31,6 +32,9 @@ def file_format(statement: Statement, source: Source) -> Finding:
     shown = ", ".join(suffixes)
     if name and name in own:
         return true(COPY, shown)
+    known = [*IMAGE_FORMATS, *OTHER_FORMATS]
+    if not name and not word.startswith(".") and not difflib.get_close_matches(word.lower(), known):
+        return unverifiable("not the name of a format", shown)
     if not name:
         return false(
             COPY if shown else RECORD, shown or "no such format", "no suffix of any format"
@@ -237,8 +241,8 @@ def _fits_size(
         fits = any(
             abs(a - said[0]) <= slack and abs(b - said[1]) <= slack for a, b in (found, found[::-1])
         )
-        if not fits and statistic == "median":
-            fits = said in _middle(measured)
+        if not fits and statistic != "mean":
+            fits = said in _of_one_image(measured, statistic)
         return fits, f"{found[0]:,.0f} x {found[1]:,.0f}"
     different = measured.filter(
         ~((pl.col("columns") == said[0]) & (pl.col("rows") == said[1]))
@@ -250,11 +254,19 @@ def _fits_size(
     return False, f"{different.height:,} of another size, as {other[0]:,} x {other[1]:,}"
 
 
-def _middle(measured: pl.DataFrame) -> set[tuple[int, int]]:
-    """The size in the middle when images are sorted by columns, rows or area, in both orders."""
-    found = set()
+def _of_one_image(measured: pl.DataFrame, statistic: str) -> set[tuple[int, int]]:
+    """The sizes of the image with the fewest, the middle or the most pixels, in both orders.
+
+    For a median the images may also be sorted by one side; of several images with as many pixels
+    any will do.
+    """
     area = measured.with_columns((pl.col("columns") * pl.col("rows")).alias("area"))
-    for order in (["columns", "rows"], ["rows", "columns"], ["area", "columns"]):
+    if statistic != "median":
+        edge = area["area"].min() if statistic == "min" else area["area"].max()
+        pairs = area.filter(pl.col("area") == edge).select("columns", "rows").iter_rows()
+        return {pair for c, r in pairs for pair in ((c, r), (r, c))}
+    found = set()
+    for order in (["columns", "rows"], ["rows", "columns"], ["area", "columns"], ["area", "rows"]):
         ranked = area.sort(order)
         for at in (ranked.height // 2, (ranked.height - 1) // 2):
             columns, rows = ranked["columns"][at], ranked["rows"][at]

@@ -1,10 +1,11 @@
-"""Counts, percentages, ratios, sums and scores in a sentence."""
+"""Counts, percentages, ratios and sums in a sentence."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from cxrkit.cards import audit_numbers
+from cxrkit.cards import audit_numbers, audit_scores
+from cxrkit.cards.audit_about import made, shortened
 from cxrkit.cards.audit_markdown import Sentence
 from cxrkit.cards.audit_numbers import Number
 from cxrkit.cards.audit_statement import Kind, Statement
@@ -13,7 +14,7 @@ from cxrkit.cards.audit_words import (
     HARMLESS,
     SPLIT,
     UNIT,
-    archives_in,
+    VIEWS,
     split_names,
     word_set,
     words,
@@ -25,6 +26,7 @@ _LINKS = word_set(
     "of contain contains contained are is was were have has had with without show shows in for "
     "from and or to by on as which that while versus vs per show showing"
 )
+_RESTRICTS = (("with",), ("without",), ("in",), ("for",), ("of",))
 _THE = word_set("the these those them all total")
 _KEY = re.compile(
     r"(?:(?:number|total|count|sum|no\.?|#)\s*(?:number\s*)?(?:of\s+)?(?P<of>[\w\s-]{3,40}?)"
@@ -37,14 +39,14 @@ _WHOLE = re.compile(
 )
 _LISTS = re.compile(r"\b(?:contain\w*|includ\w*|has|have|had|there (?:are|were)|with|:)", re.I)
 _REST = re.compile(r"\b(?:remain\w*|leav\w*|result\w*|yield\w*)\b", re.I)
-_METRIC = re.compile(
-    r"\b(?:(?P<dice>dice|dsc)|(?P<iou>iou|jaccard|intersection[- ]over[- ]union)|"
-    r"(?P<precision>precision)|(?P<recall>recall|sensitivity)|(?P<f1>f1))"
-    r"(?:[- ](?:similarity|score|coefficient|index|measure))*",
-    re.IGNORECASE,
+# A part of something may be what the number behind these words counts.
+_LOOSE = re.compile(
+    r"\b(?:on|in|for|cover\w*|among|across|within|only|remaining|those|other)\s+(?:the\s+)?$", re.I
 )
-_BEFORE = re.compile(
-    r"\b(?:from|of|on|using|with|than|to|unlike|like|by|upon|see)\s+(?:the\s+)?(?:\w+\s+)?$", re.I
+_OF_SPLIT = re.compile(
+    rf"\b({'|'.join(SPLIT)})\b(?:\s+(?:set|split|folder|part|data|list))?\s*"
+    r"(?:has|have|contain\w*|hold\w*|compris\w*|includ\w*|of|with|:|=)?\s*(?:only|about)?\s*$",
+    re.IGNORECASE,
 )
 
 
@@ -62,12 +64,13 @@ class _Count:
 def in_sentence(sentence: Sentence) -> list[Statement]:
     """Every count, percentage, ratio, sum and score of a sentence, in that order."""
     numbers = audit_numbers.numbers(sentence.text)
-    scores = list(_metrics(sentence, numbers))
+    scores = list(audit_scores.in_sentence(sentence, numbers))
     taken = {n for n, _ in scores}
     numbers = [n for n in numbers if n not in taken]
     shares = [n for n in numbers if n.percent]
     whole = _percent_ratio(sentence, shares)
-    counts = _counts(sentence.text, [n for n in numbers if not n.percent])
+    whole_numbers = [n for n in numbers if not n.percent and n.step >= 1]
+    counts = _counts(sentence.text, whole_numbers)
     sums = list(_sums(sentence, counts))
     # Numbers on the way to a result count something that is not in the release.
     steps = {v for s in sums if s.words in (("rest",), ("written",)) for v in _on_the_way(s)}
@@ -86,62 +89,6 @@ def _on_the_way(total: Statement) -> tuple[float, ...]:
     return (whole, parts[0]) if sum(parts) == whole else ()
 
 
-def about(sentence: Sentence, start: int = 0, end: int = 0) -> tuple[tuple[str, ...], bool]:
-    """The archives a statement at this place is about, and whether its images come from there.
-
-    A name in front of the statement is its subject, unless a preposition says otherwise; "images of
-    NAME" behind it says where they come from; else the innermost heading that has a name counts.
-    """
-    hits = archives_in(sentence.text)
-    before = [
-        name for name, at, to in hits if to <= start and not _BEFORE.search(sentence.text[:at])
-    ]
-    if before:
-        return tuple(dict.fromkeys(before)), False
-    behind = sentence.text[end:]
-    for name, at, _ in hits:
-        if at >= end and re.match(r"[^.;,]*?\b(?:of|from|in)\s+(?:the\s+)?(?:\w+\s+)?$",
-                                  behind[: at - end]):  # fmt: skip
-            return (name,), True
-    return about_section(sentence.section), False
-
-
-def about_section(section: Sequence[str]) -> tuple[str, ...]:
-    """The archives that the innermost heading names which names any."""
-    for title in reversed(section):
-        if names := archives_in(title):
-            return tuple(dict.fromkeys(name for name, _, _ in names))
-    return ()
-
-
-def made(
-    sentence: Sentence,
-    kind: Kind,
-    start: int,
-    end: int,
-    text: str = "",
-    **fields: object,
-) -> Statement:
-    """A statement of that kind at this place of the sentence."""
-    names, part = about(sentence, start, end)
-    return Statement(
-        line=sentence.line(start),
-        section=" / ".join(sentence.section),
-        text=text or shortened(sentence.text[start:end]),
-        kind=kind,
-        about=names,
-        part=part,
-        context=sentence.text,
-        **fields,  # type: ignore[arg-type]
-    )
-
-
-def shortened(text: str, width: int = 70) -> str:
-    """The text on one line, at most that wide."""
-    line = " ".join(text.split())
-    return line if len(line) <= width else f"{line[: width - 3].rstrip()}..."
-
-
 def _counts(text: str, numbers: list[Number]) -> list[_Count]:
     """Each number that counts something; one without a noun of its own takes its neighbour's."""
     read = [_count(text, n, numbers[i + 1 : i + 2]) for i, n in enumerate(numbers)]
@@ -156,12 +103,18 @@ def _counts(text: str, numbers: list[Number]) -> list[_Count]:
                 for c in (*read[i + 1 :], *reversed(read[:i]))
                 if c and c.unit and c.unit != "categories"
             ]
-            joined = count.after and not FOREIGN.intersection(count.after[:3])
+            named = bool(count.after or _OF_SPLIT.search(text[: count.number.start]))
+            named = named or "respectively" in text.lower()
+            joined = named and not FOREIGN.intersection(count.after[:3])
             if not near or not joined:
                 continue
             count = replace(count, unit=near[0].unit)
         found.append(count)
-    return _respectively(text, found)
+    names = split_names(text)
+    if "respectively" in text.lower() and len(names) == len(found) > 1:
+        # "train, validation and test hold 5, 1 and 1 images, respectively"
+        return [replace(c, after=(*c.after, n)) for c, n in zip(found, names, strict=True)]
+    return [_in_split(text, count) for count in found]
 
 
 def _count(text: str, number: Number, following: list[Number]) -> _Count | None:
@@ -201,12 +154,12 @@ def _until_link(segment: list[str]) -> tuple[str, ...]:
     return tuple(kept)
 
 
-def _respectively(text: str, counts: list[_Count]) -> list[_Count]:
-    """Of "train, validation and test hold 5, 1 and 1 images, respectively", each with its split."""
-    names = split_names(text)
-    if "respectively" not in text.lower() or len(names) != len(counts) or len(names) < 2:
-        return counts
-    return [replace(c, after=(*c.after, name)) for c, name in zip(counts, names, strict=True)]
+def _in_split(text: str, count: _Count) -> _Count:
+    """Of "the training set has 5,216 images" the count with its split."""
+    named = _OF_SPLIT.search(text[: count.number.start])
+    if named is None or {*count.subject, *count.after} & set(SPLIT):
+        return count
+    return replace(count, after=(*count.after, named[1].lower()))
 
 
 def _statement(sentence: Sentence, count: _Count) -> Statement:
@@ -214,7 +167,8 @@ def _statement(sentence: Sentence, count: _Count) -> Statement:
         "categories": "categories", "folders": "folders", "sub-folders": "folders"
     }  # fmt: skip
     number = count.number
-    shown = " ".join((*count.subject, *count.after)) or count.unit
+    said = count.after if not count.own or count.after[:1] in _RESTRICTS else ()
+    shown = " ".join((*count.subject, *said)) or count.unit
     return made(
         sentence,
         kinds.get(count.unit, "count"),
@@ -227,6 +181,7 @@ def _statement(sentence: Sentence, count: _Count) -> Statement:
         unit=count.unit,
         hedge=number.hedge,
         step=number.step,
+        loose=bool(_LOOSE.search(sentence.text[: number.start])),
     )
 
 
@@ -301,6 +256,8 @@ def _sums(sentence: Sentence, counts: list[_Count]) -> Iterator[Statement]:
             yield _sum(sentence, [away, rest], whole, numbers[0].start, numbers[2].end, ("rest",))
             return
     parts_of = [c for c in counts if _is_part(c)]
+    if len(counts) > 2 and counts[0].number.value == sum(c.number.value for c in counts[1:]):
+        parts_of = counts[1:]
     units = {c.unit for c in parts_of}
     if len(parts_of) < 2 or len(units) != 1 or len({(c.subject, c.after) for c in parts_of}) < 2:
         return
@@ -326,7 +283,7 @@ def _sums(sentence: Sentence, counts: list[_Count]) -> Iterator[Statement]:
 def _is_part(count: _Count) -> bool:
     """The words with the number restrict it: a class, a split, "with" or "without"."""
     restricted = {"with", "without", *SPLIT} & {*count.subject, *count.after}
-    named = [w for w in count.subject if w not in UNIT and w not in HARMLESS]
+    named = [w for w in count.subject if w not in UNIT and w not in HARMLESS | VIEWS]
     return bool(restricted or named) or not count.own
 
 
@@ -339,27 +296,3 @@ def _sum(
         sentence, "sum", start, end, shortened(shown),
         values=(*parts, total), unit="images", words=how,
     )  # fmt: skip
-
-
-def _metrics(sentence: Sentence, numbers: list[Number]) -> Iterator[tuple[Number, Statement]]:
-    """Scores with their name, whichever of the two the sentence puts first."""
-    named = [(m.start(), m.end(), str(m.lastgroup)) for m in _METRIC.finditer(sentence.text)]
-    scores = [n for n in numbers if n.percent or 0 < n.value < 1 or n.step < 1]
-    if not named or not scores:
-        return
-    number_first = scores[0].start < named[0][0]
-    for start, end, name in named:
-        if number_first:
-            beside = [n for n in scores if n.end <= start and start - n.end < 45]
-            number = beside[-1] if beside else None
-        else:
-            nexts = [s for s, _, _ in named if s > start]
-            bound = min([end + 60, *nexts])
-            number = next((n for n in scores if end <= n.start < bound), None)
-        if number is None or "loss" in sentence.text[end : end + 6].lower():
-            continue
-        scale = 0.01 if number.percent or number.value > 1 else 1.0
-        yield number, made(
-            sentence, "metric", number.start, number.end, f"{name} {number.value:g}",
-            values=(number.value * scale,), step=number.step * scale, unit=name,
-        )  # fmt: skip

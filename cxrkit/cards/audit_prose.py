@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterator
 
-from cxrkit.cards import audit_numbers, audit_phrases
+from cxrkit.cards import audit_about, audit_numbers, audit_phrases
+from cxrkit.cards.audit_about import made, shortened
 from cxrkit.cards.audit_markdown import Code, Sentence
-from cxrkit.cards.audit_phrases import made, shortened
 from cxrkit.cards.audit_statement import Statement
-from cxrkit.cards.audit_words import IMAGE_FORMATS, MAKING, OTHER_FORMATS, words
+from cxrkit.cards.audit_words import IMAGE_FORMATS, MAKING, OTHER_FORMATS, is_quoted, words
 
 _IMAGES = r"(?:images?|radiographs?|x-?rays?|cxrs?|scans?|films?|cases?)"
 _MASKS = r"(?:masks?|segmentations?|contours?|outlines?|delineat\w+)"
@@ -53,7 +53,8 @@ _DESCRIBES = re.compile(
 )
 _SIZE_OF_DATA = re.compile(r"\b(?:resolution|size|sizes|pixels?|dimensions?)\b", re.IGNORECASE)
 _OF_A_MODEL = re.compile(
-    r"\b(?:resiz\w*|rescal\w*|crop\w*|input|model|network|downsampl\w*)\b", re.I
+    r"\b(?:resiz\w*|rescal\w*|crop\w*|pad(?:ded|ding)|squashed|input|model|network|downsampl\w*)\b",
+    re.I,
 )
 _STATISTIC = (
     ("min", re.compile(r"\b(?:min(?:imum|imal)?|smallest|lowest)\b[^\d]*$", re.I)),
@@ -90,7 +91,7 @@ def in_code(blocks: tuple[Code, ...]) -> list[Statement]:
         if any(line.lstrip().startswith("@") for _, line in block.lines):
             continue
         for number, path in tree(block):
-            about = audit_phrases.about_section(block.section)
+            about = audit_about.about_section(block.section)
             section = " / ".join(block.section)
             found.append(
                 Statement(number, section, shortened(path), "path", words=(path,), about=about,
@@ -123,21 +124,22 @@ def _rules(sentence: Sentence) -> Iterator[Statement]:
     """That every image has a mask, that no patient is in two splits, how something was made."""
     text = sentence.text
     each, mask = _EACH.search(text), _EACH_MASK.search(text)
-    if each and mask and not _NOT.search(text):
+    restricted = each and re.match(r"\s+(?:with|without|that|whose|which)\b", text[each.end() :])
+    if each and mask and not restricted and not _NOT.search(text):
         start, end = min(each.start(), mask.start()), max(each.end(), mask.end())
         if end - start < 140:
             yield made(sentence, "each", start, end, unit="masks")
     if overlap := _OVERLAP.search(text):
         yield made(sentence, "overlap", overlap.start(), overlap.end(), shortened(text))
     if making := MAKING.search(text):
-        names = audit_phrases.about(sentence, making.start(), making.end())
+        names = audit_about.about(sentence, making.start(), making.end())
         rate = audit_numbers.rate(text) if "rate" in text.lower() else None
         if rate is not None:
             shown = f"learning rate {rate:g}"
             yield made(sentence, "rate", *making.span(), shown, values=(rate,))
         yield Statement(
             sentence.line(making.start()), " / ".join(sentence.section), shortened(text),
-            "making", about=names[0], context=text,
+            "making", about=names[0], context=text, quoted=is_quoted(text, sentence.section),
         )  # fmt: skip
 
 

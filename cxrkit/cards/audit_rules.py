@@ -3,10 +3,13 @@
 import difflib
 import re
 
+import polars as pl
+
 from cxrkit.cards.audit_copy import Source
 from cxrkit.cards.audit_statement import Statement
 from cxrkit.cards.audit_verdict import RECORD, Finding, false, true, unverifiable
 from cxrkit.cards.audit_words import AREAS, STRUCTURES, singular, words
+from cxrkit.records import LABEL
 from cxrkit.terms import OBSERVATIONS
 
 # Places where anybody can put a copy: the same host is not the same publisher.
@@ -90,6 +93,9 @@ def labels(statement: Statement, source: Source) -> Finding | None:
         ]
         return false(RECORD, ", ".join(nearest), f"no label of the release: {', '.join(odd)}")
     missing = [o for n, o in named.items() if n not in said and n != "no finding"]
+    if source.table is not None:
+        columns = source.table.columns
+        missing = [o for o in missing if LABEL + o in columns and _occurs(source.table[LABEL + o])]
     if missing and (statement.unit == "table" or "such as" not in statement.context):
         few = len(missing) <= 0.3 * len(named)
         if not few:
@@ -98,6 +104,10 @@ def labels(statement: Statement, source: Source) -> Finding | None:
             RECORD, f"{', '.join(missing)} missing", f"the release has {len(named)} labels"
         )
     return true(RECORD, f"{len(hit)} of {len(named)} labels")
+
+
+def _occurs(column: pl.Series) -> bool:
+    return column.null_count() < column.len()
 
 
 def making(statement: Statement, source: Source) -> Finding:

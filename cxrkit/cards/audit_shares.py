@@ -163,11 +163,18 @@ def _nearest(statement: Statement, scores: Sequence[Statement]) -> dict[str, flo
     found: dict[str, float] = {}
     for unit in ("dice", "iou", "precision", "recall"):
         named = [s for s in scores if s.unit == unit and s.about == statement.about]
-        beside = [s for s in named if s.context == statement.context]
+        beside = [s for s in named if _same_place(s, statement)]
         values = {s.values[0] for s in beside or named}
         if len(values) == 1:
             found[unit] = values.pop()
     return found
+
+
+def _same_place(one: Statement, other: Statement) -> bool:
+    """Both are in one sentence, or in one row of a table."""
+    if one.table or other.table:
+        return (one.table, one.line) == (other.table, other.line)
+    return one.context == other.context
 
 
 def _says_image_split(statement: Statement) -> bool:

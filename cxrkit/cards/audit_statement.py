@@ -50,6 +50,8 @@ class Statement:
     after: tuple[str, ...] = ()
     about: tuple[str, ...] = ()
     part: bool = False
+    loose: bool = False  # the number stands behind "on", "for" and the like: a part may be meant
+    quoted: bool = False  # the card reports it as another's, or calls it wrong
     hedge: str = ""
     step: float = 1.0  # weight of the last digit: 0.01 for 22.15, 1000 for 224K
     context: str = ""

@@ -4,11 +4,20 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from cxrkit.cards import audit_numbers, audit_phrases, audit_prose
+from cxrkit.cards import audit_about, audit_numbers, audit_prose
+from cxrkit.cards.audit_about import shortened
 from cxrkit.cards.audit_markdown import Section, Sentence, Table
-from cxrkit.cards.audit_phrases import shortened
 from cxrkit.cards.audit_statement import Statement
-from cxrkit.cards.audit_words import FOREIGN, UNIT, format_name, split_names, word_set, words
+from cxrkit.cards.audit_words import (
+    FOREIGN,
+    SPLIT,
+    UNIT,
+    format_name,
+    is_quoted,
+    split_names,
+    word_set,
+    words,
+)
 
 _MEASURES = frozenset(UNIT) | word_set(
     "count counts number num no quantity percentage percent coverage share proportion total of n "
@@ -23,9 +32,10 @@ _TOTAL = re.compile(
     r"(?: of)? ?(?:images|x-?rays|radiographs|cases|samples))$",
     re.IGNORECASE,
 )
+_INDEX = re.compile(r"^(?:no\.?|#|id|index|)$", re.IGNORECASE)
 _NOTHING = re.compile(r"^(?:|-+|\u2013|n/?a|none|tbd|unknown|\u2014|/)$", re.IGNORECASE)
 _WHOLE_NUMBER = re.compile(
-    r"^[~\u2248]?\s*(?:\d{1,3}(?:[,'\u2009\u202f ]\d{3})+|\d+)\s*(?:\(.*\))?$"
+    r"^[~\u2248<>\u2264\u2265]?\s*(?:\d{1,3}(?:[,'\u2009\u202f ]\d{3})+|\d+)\s*(?:\(.*\))?$"
 )
 _STATISTIC = {
     "min": "min", "minimum": "min", "smallest": "min", "max": "max", "maximum": "max",
@@ -35,6 +45,7 @@ _METRICS = {
     "dice": "dice", "dsc": "dice", "iou": "iou", "jaccard": "iou", "precision": "precision",
     "recall": "recall", "sensitivity": "recall", "f1": "f1", "f1-score": "f1",
 }  # fmt: skip
+_NO_COUNT = frozenset(_STATISTIC) | word_set("age date year height width")
 _PERCENT = re.compile(r"\b(?:percent\w*|share|proportion|freq\w*)\b|%|\(%\)", re.IGNORECASE)
 
 
@@ -43,6 +54,7 @@ class _Cell:
     column: str
     text: str
     line: int
+    beside: str = ""  # the other cells of its row
 
 
 @dataclass(frozen=True)
@@ -71,8 +83,8 @@ def _grid(table: Table) -> _Grid:
     width = 0
     for at in range(len(table.header)):
         cells = [cells[at] for _, cells in table.rows if not _NOTHING.match(cells[at])]
-        texts = [c for c in cells if not re.match(r"^[~(\[]?\s*\d", c)]
-        index = re.match(r"^(?:no\.?|#|id|index|)$", table.header[at], re.IGNORECASE)
+        texts = [c for c in cells if not re.match(r"^[~\u2248<>\u2264\u2265(\[]?\s*\d", c)]
+        index = _INDEX.match(table.header[at])
         if (cells and 2 * len(texts) <= len(cells) and not index) or (width and at > 3):
             break
         width += 1
@@ -82,8 +94,14 @@ def _grid(table: Table) -> _Grid:
     # Of two columns the second is always what is said.
     rows = []
     for line, row in table.rows:
-        name = " ".join(c for c in row[:width] if not _NOTHING.match(c) and not c.isdigit())
-        said = (_Cell(table.header[i], row[i], line) for i in range(width, len(row)))
+        said_by = [
+            c
+            for c, title in zip(row[:width], table.header, strict=False)
+            if not _NOTHING.match(c) and not (c.isdigit() and _INDEX.match(title))
+        ]
+        name = " ".join(said_by)
+        beside = " | ".join(row)
+        said = (_Cell(table.header[i], row[i], line, beside) for i in range(width, len(row)))
         rows.append((name, tuple(said)))
     return _Grid(table.line, table.section, table.header[0], tuple(rows))
 
@@ -97,22 +115,24 @@ def _oriented(grid: _Grid) -> _Grid:
         keys = [_Cell("", name, cells[0].line), *cells]
         titles = [grid.corner, *columns]
         turned: list[tuple[str, tuple[_Cell, ...]]] = [
-            (title, (_Cell("", cell.text, cell.line),))
+            (title, (_Cell("", cell.text, cell.line, cell.beside),))
             for title, cell in zip(titles, keys, strict=True)
         ]
         return replace(grid, rows=tuple(turned))
-    splits = [n for n in names if split_names(n)]
+    splits = [
+        n
+        for n in names
+        if _TOTAL.match(n) or (split_names(n) and set(words(n)) <= _MEASURES | set(SPLIT))
+    ]
     measures = [n for n in names if _is_measure(n) and not _TOTAL.match(n)]
     of_columns = [c for c in columns if split_names(c) or _is_measure(c)]
-    if (
-        len(grid.rows)
-        and not of_columns
-        and (len(splits) > 1 or (len(measures) == len(names) and all(measures)))
-    ):
+    of_splits = len(splits) > 1 and len(splits) == len(names)
+    of_measures = all(measures) and len(measures) == len(names)
+    if grid.rows and not of_columns and (of_splits or of_measures):
         turned = [
             (
                 column,
-                tuple(_Cell(name, cells[at].text, cells[at].line) for name, cells in grid.rows),
+                tuple(replace(cells[at], column=name) for name, cells in grid.rows),
             )
             for at, column in enumerate(columns)
         ]
@@ -183,23 +203,26 @@ def _number(grid: _Grid, name: str, cell: _Cell, base: Statement) -> Iterator[St
             value, step = 100 * value, 100 * step  # a frequency of 0.42
         yield replace(base, kind=kind, subject=subject, values=(value,), step=step)  # type: ignore[arg-type]
     elif numbers and _WHOLE_NUMBER.match(cell.text):
-        if FOREIGN.intersection(said) or {"age", "date", "year"} & set(said):
+        if FOREIGN.intersection(said) or _NO_COUNT.intersection(said):
             return
         yield replace(
             base, kind="count", subject=subject, values=(numbers[0].value,), unit=_unit(grid, said),
             hedge=numbers[0].hedge, step=numbers[0].step,
         )  # fmt: skip
-    else:
-        key = f"{name}: " if name else ""
+    elif re.search(r"\d|https?:", cell.text):
+        key = f"{name}: " if name and not re.search(r"\d", name) else ""
         sentence = Sentence(grid.section, f"{key}{cell.text}", ((0, cell.line),))
-        yield from audit_prose.in_sentences((sentence,))
+        for statement in audit_prose.in_sentences((sentence,)):
+            yield replace(statement, quoted=statement.quoted or base.quoted)
 
 
 def _subject(name: str, column: str) -> tuple[str, ...]:
     """The words of the row and the column, in that order; a total has no words of its own."""
     of_row = () if _TOTAL.match(name) else words(name)
     of_column = () if _TOTAL.match(column) else words(column)
-    return (*of_row, *of_column)
+    # "0-9", "class 1": the number restricts what is counted, and no word says how.
+    unread = ("#",) if re.search(r"(?<![\w-])\d", f"{name} {column}") else ()
+    return (*of_row, *of_column, *unread)
 
 
 def _unit(grid: _Grid, said: Sequence[str]) -> str:
@@ -217,7 +240,8 @@ def _statement(grid: _Grid, cell: _Cell, text: str) -> Statement:
         section=" / ".join(grid.section),
         text=shortened(re.sub(r"^[:\s]+", "", text)),
         kind="count",
-        about=audit_phrases.about_section(grid.section),
+        about=audit_about.about_section(grid.section),
+        quoted=is_quoted(cell.beside, grid.section),
         context=text,
         table=grid.line,
     )
@@ -264,16 +288,23 @@ def _sums(grid: _Grid) -> Iterator[Statement]:
                 yield from _sum(grid, parts, grid.line, tuple(words(column)), "column", None)
             every = [cells[c] for _, cells, _ in classes for c in parted]
             yield from _sum(grid, every, grid.line, (), "table", None)
-    elif len(classes) > 1 and not any(set(words(n)) & set(_STATISTIC) for n, _, _ in classes):
+    elif len(classes) > 1 and not any(_is_no_class(n) for n, _, _ in classes):
         for column in columns:
             said = words(column)
-            if _PERCENT.search(column) or FOREIGN.intersection(said):
+            if _PERCENT.search(column) or not _is_measure(column) or re.search(r"\d", column):
                 continue
             parts = [cells[column] for _, cells, _ in classes]
             total = next((c[column] for n, c, _ in numbers if _TOTAL.match(n)), None)
             names = tuple(w for n, _, _ in classes for w in words(n))
             for made in _sum(grid, parts, grid.line, names, "table", total):
                 yield replace(made, unit=_unit(grid, said))
+
+
+def _is_no_class(name: str) -> bool:
+    """The row is a statistic, or counts something of its own: "masks", "patients"."""
+    said = set(words(name))
+    units = {UNIT.get(w, "categories") for w in said} - {"categories"}
+    return bool(said & set(_STATISTIC)) or bool(units) or bool(re.search(r"(?<![\w-])\d", name))
 
 
 def _sum(

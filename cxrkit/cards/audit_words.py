@@ -1,6 +1,7 @@
 """The words of dataset cards: what is counted, splits, archives, formats, anatomy, procedures."""
 
 import re
+from collections.abc import Sequence
 
 
 def word_set(text: str) -> frozenset[str]:
@@ -19,8 +20,7 @@ _UNITS = {
     "masks": "mask masks segmentation segmentations contour contours outline outlines",
     "boxes": "box boxes bbox bboxes",
     "rows": "row rows",
-    "items": "sample samples instance instances example examples entry entries record records file "
-    "files datum data",
+    "items": "sample samples instance instances example examples data",
     "cases": "case cases",
     "categories": "category categories class classes disease diseases pathology pathologies label "
     "labels finding findings observation observations condition conditions disorder disorders",
@@ -42,6 +42,8 @@ FOREIGN = word_set(
     "tasks section sections time times gpu gpus word words term terms size threshold percent "
     "kernel tile tiles rib ribs column columns channel channels dimension dimensions"
 )
+
+VIEWS = word_set("frontal frontal-view lateral pa ap posteroanterior anteroposterior")
 
 # Words with a noun that leave what it counts as it is.
 HARMLESS = word_set(
@@ -118,6 +120,22 @@ MAKING = re.compile(
     r"checked by|text files?|learning rate|u-?net|optimi[sz]er|pre-?trained)\b",
     re.IGNORECASE,
 )
+
+# What a card reports and does not state: another's number, or a known error.
+_QUOTED = re.compile(
+    r"\b(?:pages?|prose|copies|descriptions?|documentation|readme)\b[^;]{0,60}"
+    r"\b(?:says?|states?|stated|claims?|claimed|promises?|promised|counts|is short)\b|\bsomebody|"
+    r"\bin circulation\b|\bin descriptions\b|\bknown (?:error|to be wrong)\b|"
+    r"\bstands for\b|\bwithheld\b|\bno (?:number|count) of\b|"
+    r"\b(?:is|are|was|were) (?:false|wrong|incorrect|an error)\b|\bfalse:",
+    re.IGNORECASE,
+)
+_ERRORS = re.compile(r"\b(?:traps?|pitfalls?|errat(?:a|um)|known (?:errors?|issues?))\b", re.I)
+
+
+def is_quoted(text: str, section: Sequence[str]) -> bool:
+    """A sentence, a row or its heading says that the numbers are another's, or are wrong."""
+    return bool(_QUOTED.search(text)) or any(_ERRORS.search(title) for title in section)
 
 
 def words(text: str) -> list[str]:
