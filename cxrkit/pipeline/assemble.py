@@ -2,6 +2,7 @@
 
 CXLSeg's four CSVs have exactly the columns that its published scripts join on: the identifiers are
 shared by all four, DicomPath by metadata and segmented (where it is the same text), nothing else.
+A fifth holds the NegBio reading of the reports; no published script opens it.
 """
 
 import errno
@@ -32,6 +33,7 @@ CSVS = {
     "CXLSeg-segmented.csv": (*_IDS, "DicomPath", *OBSERVATIONS),
     "CXLSeg-split.csv": (*_IDS, "split"),
     "CXLSeg-mask.csv": (*_IDS, "DicomPath"),
+    "CXLSeg-negbio.csv": (*_IDS, *OBSERVATIONS),
     QUARANTINE: quarantine.COLUMNS,
 }
 TABLES = (*CSVS, RECORDS)
@@ -43,7 +45,8 @@ SCHEMA: dict[str, pl.DataType] = {
          "dataset_study_id", "image", "segmented", "mask_jpeg", "mask", "archive_mask", "view",
          "split", "published_split", "sex"), _TEXT),
     "age": pl.Float64(), "rows": pl.Int32(), "columns": pl.Int32(),
-    **dict.fromkeys(OBSERVATIONS, pl.Int8()), "labels": _TEXT,
+    **dict.fromkeys(OBSERVATIONS, pl.Int8()),
+    **dict.fromkeys(("labels_from", "negbio", "negbio_from", "labels"), _TEXT),
     "mask_rle": _TEXT, "mask_convention": _TEXT,
     **dict.fromkeys(("lung_share", "right_share", "left_share", "certainty"), pl.Float64()),
     **dict.fromkeys(("flags", "trace", "kind"), _TEXT),
@@ -100,12 +103,13 @@ def _cells(line: Line) -> dict[str, Sequence[object]]:
     extra = json.loads(row["extra"])
     known = {"ViewPosition": row["view"], "Rows": row["rows"], "Columns": row["columns"]}
     published = [known.get(name, extra.get(name)) for name in _PUBLISHED]
-    path = row["segmented"]
+    path, negbio = row["segmented"], json.loads(row["negbio"])
     return {
         "CXLSeg-metadata.csv": [*ids, row["report"], *published, path],
         "CXLSeg-segmented.csv": [*ids, path, *(row[name] for name in OBSERVATIONS)],
         "CXLSeg-split.csv": [*ids, row["split"]],
         "CXLSeg-mask.csv": [*ids, row["mask_jpeg"]],
+        "CXLSeg-negbio.csv": [*ids, *(negbio.get(name) for name in OBSERVATIONS)],
     }
 
 

@@ -13,11 +13,11 @@ import numpy as np
 from cxrkit import segmentation
 from cxrkit.archives import Archive
 from cxrkit.imaging import radiograph, runlength
-from cxrkit.pipeline import block, source
+from cxrkit.pipeline import block, labels, source
 from cxrkit.pipeline.block import Files, Line, Make
 from cxrkit.pipeline.plan import Item, rule_against
 from cxrkit.segmentation import Lungs, Recipe, Segmenter
-from cxrkit.terms import OBSERVATIONS, MaskConvention, observations
+from cxrkit.terms import OBSERVATIONS, MaskConvention
 
 JPEG = (cv2.IMWRITE_JPEG_QUALITY, 95)  # CXLSeg's files; also OpenCV's default
 PNG = (cv2.IMWRITE_PNG_COMPRESSION, 6, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_DEFAULT)
@@ -79,7 +79,7 @@ def built(
     lungs = segmentation.segment(squashed, segmenter, task.recipe)
     known["stage"] = "write"
     files = dict(zip(item.outputs, _encoded(squashed, lungs.mask), strict=True))
-    row = _row(item, view, picture, lungs, files)
+    row = _row(item, view, picture, lungs, files) | _label_columns(item, report, archive)
     row |= {
         "mask_convention": task.convention,
         "source_bytes": len(data),
@@ -102,11 +102,22 @@ def _encoded(squashed: np.ndarray, mask: np.ndarray) -> tuple[bytes, bytes, byte
     return image, mask_jpeg, mask_png
 
 
+def _label_columns(item: Item, report: str, archive: Archive) -> dict[str, object]:
+    found = labels.of(item.record, report, archive.CARD)
+    return {
+        **{name: found.first.get(name) for name in OBSERVATIONS},
+        "labels_from": found.first_from,
+        "negbio": json.dumps(dict(found.negbio)),
+        "negbio_from": found.negbio_from,
+        "labels": json.dumps(dict(item.record.labels)),
+    }
+
+
 def _row(
     item: Item, view: str, picture: radiograph.Radiograph, lungs: Lungs, files: dict[str, bytes]
 ) -> dict[str, object]:
     """The columns of records.parquet that the image itself decides; see docs/dataset.md."""
-    record, known = item.record, observations(item.record.labels)
+    record = item.record
     (image, mask_jpeg, mask), sums = files, [hashlib.sha256(f).hexdigest() for f in files.values()]
     return {
         "archive": record.archive,
@@ -128,8 +139,6 @@ def _row(
         "age": record.age,
         "rows": picture.rows,
         "columns": picture.columns,
-        **{name: known.get(name) for name in OBSERVATIONS},
-        "labels": json.dumps(dict(record.labels)),
         "mask_rle": runlength.encode_scaled(lungs.mask, picture.rows, picture.columns),
         "lung_share": float(lungs.mask.mean()),
         "right_share": float(lungs.right.mean()),

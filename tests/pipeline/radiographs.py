@@ -91,7 +91,8 @@ def tree(out: Path) -> dict[str, str]:
 
 def fake_archive(records: list, **card: object) -> SimpleNamespace:
     """An adapter that lists these records."""
-    facts = {"title": "Made up", "licence": "open", "blank_view_is_frontal": True} | card
+    facts = {"title": "Made up", "licence": "open", "blank_view_is_frontal": True,
+             "labels_belong_to": "image"} | card  # fmt: skip
     return SimpleNamespace(
         CARD=SimpleNamespace(**facts), LAYOUT="", records=lambda root: iter(records)
     )

@@ -27,6 +27,7 @@ def line(number: int, outcome: str = "built") -> dict:
         "mask_jpeg": f"files/{path}-mask.jpg", "mask": f"masks/{path}.png", "view": "PA",
         "split": ("train", "validate", "test")[number % 3], "report": REPORT, "rows": 3056,
         "columns": 2544, "Edema": 1, "Fracture": -1, "age": 61.5, "lung_share": 0.25,
+        "negbio": json.dumps({"Edema": 0}),
         "extra": json.dumps({"StudyDate": "21800506", "StudyTime": "213014.531"}),
     }  # fmt: skip
     return {"outcome": "built", "why": "", "row": row}
@@ -65,6 +66,8 @@ def test_columns_are_the_published_ones(out):
     assert len(header("CXLSeg-segmented.csv")) == 18
     assert header("CXLSeg-split.csv") == [*ids, "split"]
     assert header("CXLSeg-mask.csv") == [*ids, "DicomPath"]
+    assert header("CXLSeg-negbio.csv") == [*ids, *OBSERVATIONS]
+    assert {row["Edema"] for row in read(out, "CXLSeg-negbio.csv")} == {"0"}
     assert header("CXLSeg-metadata.csv") == [
         *ids, "Reports", "PerformedProcedureStepDescription", "ViewPosition", "Rows", "Columns",
         "StudyDate", "StudyTime", "ProcedureCodeSequence_CodeMeaning",
