@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import polars as pl
 
 # Of images as archives name them. The last part of a UID is no suffix: 1.2.840.10008.5 stays whole.
-_SUFFIX = re.compile(r"\.(dcm|dicom|png|jpe?g|jpe|jfif|tiff?)(\.gz)?$", re.IGNORECASE)
+_SUFFIX = re.compile(r"\.(dcm|dicom|png|jpe?g|jpe|jfif|tiff?|img)(\.gz)?$", re.IGNORECASE)
 _NAME_BYTES = 255  # of a file name, on every common file system
 _DIGITS = 8  # of SHA-256 behind a name that is not distinct
 
