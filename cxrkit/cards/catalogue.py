@@ -68,7 +68,11 @@ def _line(name: str) -> str:
 
 
 def _published(card: Card, what: str) -> str:
-    return next((f"{c.value:,}" for c in card.claims if c.what == what and not c.erratum), "")
+    """The first published number of that kind; an archive of masks counts them."""
+    sound = [c for c in card.claims if not c.erratum]
+    like = ("images with", "masks") if what == "images" else ()
+    found = [c for c in sound if c.what == what] + [c for c in sound if c.what.startswith(like)]
+    return f"{found[0].value:,}" if found else ""
 
 
 def _masks(card: Card) -> str:
