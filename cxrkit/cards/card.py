@@ -11,7 +11,7 @@ import polars as pl
 
 from cxrkit import archives, claims
 from cxrkit.archives import Archive, Card
-from cxrkit.cards import counts, disclosure, extent, tree
+from cxrkit.cards import counts, disclosure, extent, tree, unprinted
 from cxrkit.cards.counts import IMAGES, Count, Key, Tally
 from cxrkit.cards.facts import Checked, Facts, Fault, Found, Names
 from cxrkit.claims import Claim
@@ -71,7 +71,11 @@ def gathered(
         {("masks", "missing"): Count(len(found.missing_masks), len(found.missing_masks))}
     )
     tally += more
-    shown = disclosure.protected(tally.counts, tally.lines) if restricted else tally.counts
+    shown = dict(tally.counts)
+    if restricted:
+        tally += unprinted.not_present(table, observations, tally)
+        shown = disclosure.protected(tally.counts, tally.lines)
+    shown = {key: count for key, count in shown.items() if key[0] != unprinted.UNPRINTED}
     return Facts(
         name=name,
         title=card.title,
@@ -175,13 +179,13 @@ def _regions(table: pl.DataFrame, annotations: pl.DataFrame | None) -> Tally:
         return Tally()
     whose = table.select("image_id", "person")
     rows = annotations.join(whose, on="image_id", how="inner")
-    boxes = rows.filter(pl.col("x_min").is_not_null() | (pl.col("rle") != ""))
-    tally = Tally()
-    for what, part in (("statements", rows), ("regions", boxes)):
-        if not part.is_empty():
-            tally += Tally({(what,): Count(part.height, part["person"].n_unique())})
-            tally += counts.grouped(part, "observation", ("by observation", what), (what,))
-    return tally
+    has_region = pl.col("x_min").is_not_null() | (pl.col("rle").fill_null("") != "")
+    tally = unprinted.without_region(rows, has_region)
+    for what, part in (("statements", rows), ("regions", rows.filter(has_region))):
+        tally += Tally({(what,): Count(part.height, part["person"].n_unique())})
+        tally += counts.grouped(part, "observation", (what, "of"), (what,))
+    missing = set(tally.names("statements", "of")) - set(tally.names("regions", "of"))
+    return tally + Tally({("regions", "of", name): Count(0, 0) for name in sorted(missing)})
 
 
 def _identical(table: pl.DataFrame, groups: Sequence[Names]) -> Tally:
@@ -219,7 +223,9 @@ def _claims(
     it is the published one; never where it is that of a withheld count.
     """
     records = found.table.filter(pl.col("fault") == "")
-    withheld = {n for k, c in true.items() if shown[k].mark for n in (c.images, c.people)}
+    withheld = {
+        n for k, c in true.items() if k in shown and shown[k].mark for n in (c.images, c.people)
+    }
     open_numbers = {n for c in shown.values() for n in (c.images, c.people)}
     checked = []
     for claim in published:

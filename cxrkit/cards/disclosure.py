@@ -20,6 +20,7 @@ FEW, WITHHELD = "<11", "withheld"
 
 Bounds = dict[Key, tuple[float, float]]
 _MEASURES = ("images", "people")
+_ROUNDS = 20  # over all sums; bounds that still move then creep by ones
 
 
 def protected(counts: Mapping[Key, Count], lines: Sequence[Line]) -> dict[Key, Count]:
@@ -39,11 +40,7 @@ def protected(counts: Mapping[Key, Count], lines: Sequence[Line]) -> dict[Key, C
 def _needed(
     counts: Mapping[Key, Count], lines: Sequence[Line], few: set[Key], hidden: set[Key]
 ) -> Iterator[Key]:
-    """Counts to withhold next: one in each line that tells too much of a cell of few people.
-
-    Where such a line has nothing left to withhold, its other counts are told by lines of their own:
-    one is withheld there.
-    """
+    """Counts to withhold next, for each cell of few people that the sums tell too much of."""
     touched = [line for line in lines if hidden.intersection((*line.parts, *line.wholes))]
     of_key: dict[Key, list[Line]] = defaultdict(list)
     for line in touched:
@@ -53,47 +50,62 @@ def _needed(
         bounds = _bounds(counts, touched, few, hidden, measure)
         told = _fixed(counts, touched, hidden, measure) & few
         told |= {key for key in few.intersection(bounds) if _is_narrow(*bounds[key])}
-        waiting, seen = sorted(told), set(told)
-        for key in waiting:  # it grows while it is walked
-            for line in of_key[key]:
-                if key in few and not _tells(key, line, bounds, counts, measure, told):
-                    continue
-                shown = _smallest_shown(counts, line, hidden)
-                if shown is not None:
-                    yield shown
-                    continue
-                others = hidden.intersection((*line.parts, *line.wholes)) - seen
-                waiting += sorted(others)
-                seen |= others
+        for key in sorted(told):
+            telling = [line for line in of_key[key] if _tells(key, line, bounds, counts, measure)]
+            # A whole is the last to go: others need it.
+            yield from _loosening(key, telling, of_key, counts, hidden, False) or _loosening(
+                key, telling, of_key, counts, hidden, True
+            )
 
 
-def _tells(
+def _loosening(
     key: Key,
-    line: Line,
-    bounds: Bounds,
+    telling: Sequence[Line],
+    of_key: Mapping[Key, Sequence[Line]],
     counts: Mapping[Key, Count],
-    measure: str,
-    told: set[Key],
-) -> bool:
+    hidden: set[Key],
+    wholes: bool,
+) -> list[Key]:
+    """The smallest shown part of each line that tells of a key.
+
+    Where a line has none left, its other counts are told by lines of their own: then one of those,
+    over as few steps as possible. With `wholes` a whole will do.
+    """
+    seen, waiting = {key}, list(telling)
+    while waiting:
+        shown = [_smallest_shown(counts, line, hidden, wholes) for line in waiting]
+        found = [k for k in shown if k is not None]
+        if found:
+            return found
+        others = {k for line in waiting for k in hidden.intersection((*line.parts, *line.wholes))}
+        waiting = [line for k in sorted(others - seen) for line in of_key[k]]
+        seen |= others
+    return []
+
+
+def _tells(key: Key, line: Line, bounds: Bounds, counts: Mapping[Key, Count], measure: str) -> bool:
     """The line has a part in what is told of the key: it bounds it, or it fixes it with others."""
     low, high = bounds[key]
     lower, upper = _implied(key, line, bounds, counts, measure)
     if _is_narrow(low, high):
         return (lower > 1 and lower >= low) or upper <= high < math.inf
-    return key in told and _surplus(line, counts, measure) == 0
+    return _surplus(line, counts, measure) == 0
 
 
 def _is_narrow(low: float, high: float) -> bool:
     return high - low + 1 < OPEN
 
 
-def _smallest_shown(counts: Mapping[Key, Count], line: Line, hidden: set[Key]) -> Key | None:
+def _smallest_shown(
+    counts: Mapping[Key, Count], line: Line, hidden: set[Key], wholes: bool
+) -> Key | None:
     """The shown part of fewest people that is not zero, else the whole; all images last."""
-    for side in (line.parts, line.wholes):
+    for side in (line.parts, line.wholes) if wholes else (line.parts,):
         shown = [k for k in side if k not in hidden and k != IMAGES and counts[k].people]
         if shown:
             return min(shown, key=lambda k: (counts[k].people or 0, counts[k].images or 0, k))
-    return IMAGES if IMAGES in (*line.parts, *line.wholes) and IMAGES not in hidden else None
+    last = wholes and IMAGES in (*line.parts, *line.wholes) and IMAGES not in hidden
+    return IMAGES if last else None
 
 
 def _bounds(
@@ -114,8 +126,7 @@ def _bounds(
                 bounds[key] = (LEAST, math.inf)
             else:
                 bounds[key] = (value, value)
-    changed = True
-    while changed:
+    for _ in range(_ROUNDS):
         changed = False
         for line in lines:
             for key in (*line.parts, *line.wholes):
@@ -124,6 +135,8 @@ def _bounds(
                 if lower > low or upper < high:
                     bounds[key] = (max(low, lower), min(high, upper))
                     changed = True
+        if not changed:
+            break
     return bounds
 
 

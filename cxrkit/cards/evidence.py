@@ -183,13 +183,13 @@ def _masks(facts: Facts) -> list[Block]:
 
 
 def _regions(facts: Facts) -> list[Block]:
-    if not facts.tally.names("by observation", "statements"):
+    names = facts.tally.names("statements", "of")
+    if not names:
         return []
-    names = facts.tally.names("by observation", "statements")
     rows = []
     for name in names:
-        stated = facts.count("by observation", "statements", name)
-        regions = facts.count("by observation", "regions", name)
+        stated = facts.count("statements", "of", name)
+        regions = facts.count("regions", "of", name)
         rows.append((name, images(stated), images(regions)))
     total = ("all", images(facts.count("statements")), images(facts.count("regions")))
     columns = ("observation", "statements", "with a region")

@@ -46,7 +46,8 @@ def facts_of(
         orient="row",
     )  # fmt: skip
     identical, missing = more.pop("identical", []), more.pop("missing_masks", ())
-    found = Found(records.frame(listed), measured, None, identical, missing)
+    marked = more.pop("annotations", None)
+    found = Found(records.frame(listed), measured, marked, identical, missing)
     return card.gathered("made-up", archive_card(licence, **more), ("A.", "B."), "LAYOUT", found)
 
 

@@ -209,6 +209,35 @@ def test_a_mask_that_is_listed_and_absent_is_a_fault() -> None:
     assert facts_of(listed, **mask).faults == ()
 
 
+def annotations(statements: list[tuple[str, str, str, float | None]]) -> pl.DataFrame:
+    """Statements as (image_id, reader, observation, left edge of a box)."""
+    rows = [(i, r, o, 1, x, x, x, x, None) for i, r, o, x in statements]
+    return pl.DataFrame(rows, archives.ANNOTATIONS, orient="row")
+
+
+def test_statements_and_regions_are_counted_by_observation() -> None:
+    marked = annotations([("1", "a", "Mass", 3.0), ("1", "b", "Mass", None), ("2", "a", "Node", 1)])
+    listed = [Record("x", "1", "1.png"), Record("x", "2", "2.png")]
+    text = printed(facts_of(listed, annotations=marked, reader_rule="majority"))
+    assert [list(row.values()) for row in table(text, "observation")] == [
+        ["all", "3", "2"], ["Mass", "2", "1"], ["Node", "1", "1"],
+    ]  # fmt: skip
+    assert "by this rule: majority." in text
+
+
+def test_regions_do_not_tell_how_few_people_have_none() -> None:
+    """40 people have a statement, 37 of them a region: 40 - 37 must not be computed."""
+    listed = [Record("x", f"{n}", f"{n}.png", patient_id=f"p{n}") for n in range(60)]
+    marked = annotations(
+        [(f"{n}", "a", "Mass", 1.0 if n < 37 else None) for n in range(40)]
+        + [(f"{n}", "a", "Node", 1.0) for n in range(40, 60)]
+    )
+    rows = table(printed(facts_of(listed, "credentialed", annotations=marked)), "observation")
+    shown = {row["observation"]: (row["statements"], row["with a region"]) for row in rows}
+    assert shown["Mass"][1] == "withheld" and "37" not in str(rows)
+    assert shown["all"][1] == "withheld" or shown["Node"][1] == "withheld"
+
+
 def test_a_restricted_spread_is_that_of_eleven_people() -> None:
     """Of 30 people with the ages 1 to 30, the eleventh from either end; fewer than 22 show none."""
     ages = pl.DataFrame({"age": [float(n) for n in range(1, 31)], "person": list(range(30))})

@@ -1,12 +1,14 @@
 """No count of fewer than 11 people can be told from what a restricted archive's card prints."""
 
+import dataclasses
 import itertools
 
 import numpy as np
 import pytest
 from made_up_cards import facts_of, printed, table, tables
 
-from cxrkit.cards.counts import IMAGES, Count, Line
+from cxrkit.cards import unprinted
+from cxrkit.cards.counts import IMAGES, Count, Line, Tally
 from cxrkit.cards.disclosure import FEW, LEAST, OPEN, WITHHELD, protected
 from cxrkit.records import Record
 
@@ -223,6 +225,61 @@ def test_no_withheld_number_can_be_computed_from_the_printed_card(seed: int, pat
     assert len(few) > 5 and FEW in markdown and WITHHELD in markdown
     told = {name: ranges[name] for name in few if ranges[name][1] - ranges[name][0] < OPEN - 1}
     assert told == {}
+
+
+@pytest.mark.parametrize(("seed", "patients"), [(6, 80), (7, 200), (8, 600)])
+def test_no_difference_of_few_people_can_be_computed(seed: int, patients: int) -> None:
+    """Images of a view, sex or age less those where a label is present: 1 to 10 people are left."""
+    small, told = differences(seed, patients)
+    assert small > 3 and told == {}
+
+
+def test_the_attack_sees_differences_that_are_not_looked_after(monkeypatch) -> None:
+    monkeypatch.setattr(unprinted, "not_present", lambda *_: Tally())
+    assert differences(8, 600)[1] != {}
+
+
+def differences(seed: int, patients: int) -> tuple[int, dict[str, tuple[float, float]]]:
+    """How many differences are of 1 to 10 people, and the ranges of those that are told."""
+    listed = [
+        dataclasses.replace(r, labels=r.labels | usual(r)) for r in population(seed, patients)
+    ]
+    markdown = printed(facts_of(listed, "credentialed"))
+    found, small = attack(markdown), []
+    for header, rows in tables(markdown):
+        if header[0] != "label" or header[1] == "split":
+            continue
+        (every,) = [row for row in rows if row["label"] == "all images"]
+        for row, name in itertools.product(rows, header[1:]):
+            label = row["label"]
+            if label == "all images" or not 0 < lacking(listed, label, name) < LEAST:
+                continue
+            rest = f"{label} {name} not present"
+            found.names.append(rest)
+            found.bounds.append((0, None))
+            parts = [(f"{label} {name}", row[name]), (rest, FEW)]
+            found.add(parts, (f"all images {name}", every[name]), False)
+            small.append(rest)
+    ranges = found.ranges()
+    told = {n: ranges[n] for n in small if ranges[n][1] - ranges[n][0] < OPEN - 1}
+    return len(small), told
+
+
+def usual(record: Record) -> dict[str, int]:
+    """A label that nearly all images have; the others are few in every view."""
+    return {"Usual": 1} if int(record.image_id) % 19 else {}
+
+
+def lacking(listed: list[Record], label: str, name: str) -> int:
+    """People of whom an image of that view, sex or age band lacks the label."""
+    return len({r.patient_id for r in listed if r.labels.get(label) != 1 and in_group(r, name)})
+
+
+def in_group(record: Record, name: str) -> bool:
+    if name in (record.view, record.sex):
+        return True
+    low, _, high = name.replace("+", "-1000").partition("-")
+    return low.isdigit() and int(low) <= record.age <= int(high or low)
 
 
 def test_the_attack_sees_a_card_that_withholds_only_the_few(monkeypatch) -> None:
