@@ -58,6 +58,7 @@ NAMES = {
     "E801": "locked",
     "E901": "non-finite-loss",
     "E902": "copy-differs",
+    "E903": "false-claims",
 }
 
 

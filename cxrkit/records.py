@@ -133,7 +133,7 @@ def from_frame(table: pl.DataFrame) -> Iterator[Record]:
         others = block.select(extras).iter_rows() if extras else [()] * block.height
         for fact, state, other in zip(facts, states, others, strict=True):
             yield Record(
-                *fact[:-1],
+                *fact[:-1],  # type: ignore[misc]  # FIELDS ends before labels and extra
                 fault=fact[-1],
                 labels={o: v for o, v in zip(observations, state, strict=True) if v is not None},
                 extra={n: v for n, v in zip(names, other, strict=True) if v is not None},

@@ -1,5 +1,7 @@
 """What is known of the archives before any is on the disk: a table of all, a page of one."""
 
+from collections.abc import Sequence
+
 from cxrkit import archives
 from cxrkit.archives import Card
 
@@ -97,7 +99,7 @@ def _note(why: str, erratum: str) -> str:
     return f"false: {erratum}" if erratum else why
 
 
-def _rows(heading: tuple[str, ...], rows: list[tuple[str, ...]], rule: str = "") -> str:
+def _rows(heading: tuple[str, ...], rows: Sequence[tuple[str, ...]], rule: str = "") -> str:
     lines = [heading, *rows]
     text = [f"| {' | '.join(line)} |" for line in lines]
     text.insert(1, f"|{rule or '|'.join(['---'] * len(heading))}|")

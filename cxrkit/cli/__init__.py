@@ -1,48 +1,50 @@
-"""The `cxr` command. Each command lives in its own file: parse, call, print."""
+"""The `cxr` command. Each command lives in its own file: parse, call, print.
 
+Only the command that was asked for is imported: listing an archive should not wait for a network.
+"""
+
+import importlib
 import sys
+from collections.abc import Iterable
+from typing import Any
 
 import typer
 
-from cxrkit.cli import score, train
-from cxrkit.cli.archives import archives
-from cxrkit.cli.build import build
-from cxrkit.cli.card import card
-from cxrkit.cli.convert import convert
-from cxrkit.cli.demo import demo
-from cxrkit.cli.label import label
-from cxrkit.cli.phantom import phantom
-from cxrkit.cli.records import records
-from cxrkit.cli.sections import sections
-from cxrkit.cli.verify import verify
 from cxrkit.errors import CxrkitError
 
-app = typer.Typer(
-    name="cxr",
-    help="Chest X-ray archives into verified, lung-segmented, documented datasets.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    add_completion=False,
-)
-app.command()(archives)
-app.command()(build)
-app.command()(card)
-app.command()(convert)
-app.command()(demo)
-app.command()(label)
-app.command()(phantom)
-app.command()(records)
-app.command()(sections)
-app.command()(verify)
-app.add_typer(score.app, name="score")
-app.add_typer(train.app, name="train")
+COMMANDS = (
+    "archives", "audit", "build", "card", "convert", "demo", "label", "phantom", "records",
+    "sections", "verify",
+)  # fmt: skip
+GROUPS = ("score", "train")  # commands with commands of their own
+
+
+def application(names: Iterable[str] = (*COMMANDS, *GROUPS)) -> typer.Typer:
+    """The command line with these commands, each the function or group of its file's name."""
+    app = typer.Typer(
+        name="cxr",
+        help="Chest X-ray archives into verified, lung-segmented, documented datasets.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        add_completion=False,
+    )
+    # Without a callback, an application of one command would take no command's name.
+    app.callback()(lambda: None)
+    for name in names:
+        module: Any = importlib.import_module(f"{__name__}.{name}")
+        if name in GROUPS:
+            app.add_typer(module.app, name=name)
+        else:
+            app.command()(getattr(module, name))
+    return app
 
 
 def main() -> None:
     """Run the command; a failure of ours is one line on stderr and its exit status."""
+    asked = [name for name in sys.argv[1:2] if name in (*COMMANDS, *GROUPS)]
     try:
-        app()
+        application(asked or (*COMMANDS, *GROUPS))()
     except CxrkitError as error:
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)

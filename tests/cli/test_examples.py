@@ -12,7 +12,8 @@ import polars as pl
 import pytest
 import typer
 
-from cxrkit.cli import app
+from cxrkit import cli
+from cxrkit.cli import application
 from cxrkit.phantom.anatomy import render
 from cxrkit.phantom.subject import Subject
 
@@ -35,7 +36,7 @@ def commands(group: Any, name: str) -> dict[str, Any]:
     return found
 
 
-COMMANDS = commands(typer.main.get_command(app), "cxr")
+COMMANDS = commands(typer.main.get_command(application()), "cxr")
 
 
 def example(command: Any) -> str:
@@ -79,6 +80,7 @@ def archives(tmp_path_factory: pytest.TempPathFactory) -> Path:
                      "source": "phantom", "patient_id": str(number), "view": "PA",
                      "finding": "", "image_license": "CC0"})  # fmt: skip
     pl.DataFrame(rows).write_csv(root / "V7/pairs.csv")
+    (root / "card.md").write_text("# Phantoms\n\n8 images, 4 with tuberculosis, in PNG format.\n")
     reports = [("1", "Small effusion."), ("2", "Clear lungs.")]
     frame = pl.DataFrame(reports, schema=("id", "report"), orient="row")
     frame.write_csv(root / "reports.csv")
@@ -117,3 +119,22 @@ def test_a_refusal_is_one_line_with_code_and_remedy(workplace: Path) -> None:
 
 def test_an_unknown_option_is_a_usage_error(workplace: Path) -> None:
     assert cxr(["build", "--no-such-option"], workplace).returncode == 2
+
+
+def test_a_command_imports_no_other_command() -> None:
+    """`cxr archives` must not wait for the network that `cxr build` runs."""
+    code = (
+        "import sys; sys.argv = ['cxr', 'archives', 'folder']\n"
+        "from cxrkit.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print([m for m in ('cxrkit.cli.build', 'onnxruntime', 'cxrkit.reports') "
+        "if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_every_file_of_a_command_is_one(tmp_path: Path) -> None:
+    files = {p.stem for p in Path(cli.__file__).parent.glob("*.py")} - {"__init__"}
+    assert files == {*cli.COMMANDS, *cli.GROUPS}

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cxrkit import archives, records
-from cxrkit.cli import app
+from cxrkit.cli import application
 from cxrkit.errors import InputRefused
 from cxrkit.phantom import mimic_cxr_jpg
 
@@ -21,7 +21,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(*arguments: str) -> tuple[int, str]:
-    done = CliRunner().invoke(app, ["records", *arguments])
+    done = CliRunner().invoke(application(), ["records", *arguments])
     if isinstance(done.exception, InputRefused):
         raise done.exception
     return done.exit_code, done.stdout
