@@ -125,7 +125,7 @@ class Source:
         fine = [(q, c) for q, c in self.published if not c.erratum]
         found = next((c.value for q, c in fine if q == quantity), None)
         if found is None and quantity.view == "frontal":
-            parts = [self.recorded(replace(quantity, view=view)) for view in FRONTAL_VIEWS]
+            parts = [self.recorded(replace(quantity, view=view)) for view in ("PA", "AP")]
             return sum(p for p in parts if p) if None not in parts else None
         if found is None and quantity == Quantity("images"):
             named = ("images with a label", "labelled images")

@@ -45,7 +45,8 @@ _HEDGES: dict[Hedge, str] = {
     "under": r"under|fewer than|less than|up to|at most",
 }
 _HEDGED = {
-    h: re.compile(rf"(?:{words})\s*(?:a total of\s*)?$", re.I) for h, words in _HEDGES.items()
+    h: re.compile(rf"(?<!\w)(?:{words})\s*(?:a total of\s*)?$", re.I)
+    for h, words in _HEDGES.items()
 }
 _MONTH = (
     r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|"

@@ -26,6 +26,7 @@ _LINKS = word_set(
     "of contain contains contained are is was were have has had with without show shows in for "
     "from and or to by on as which that while versus vs per show showing"
 )
+_ENGLISH = word_set("the of a an with without have has are is was were in for do does not and")
 _RESTRICTS = (("with",), ("without",), ("in",), ("for",), ("of",))
 _THE = word_set("the these those them all total")
 _KEY = re.compile(
@@ -229,7 +230,7 @@ def _percentages(
             subject, after = beside.subject, beside.after
         else:
             subject, after = tuple(segment[:8]), ()
-        if not subject and not after:
+        if not beside and not _ENGLISH.intersection(subject):
             continue
         yield made(
             sentence, "percentage", number.start, number.end,

@@ -93,11 +93,11 @@ def labels(statement: Statement, source: Source) -> Finding | None:
         ]
         return false(RECORD, ", ".join(nearest), f"no label of the release: {', '.join(odd)}")
     missing = [o for n, o in named.items() if n not in said and n != "no finding"]
+    few = len(missing) <= 0.3 * len(named)
     if source.table is not None:
         columns = source.table.columns
         missing = [o for o in missing if LABEL + o in columns and _occurs(source.table[LABEL + o])]
     if missing and (statement.unit == "table" or "such as" not in statement.context):
-        few = len(missing) <= 0.3 * len(named)
         if not few:
             return unverifiable("a part of the labels may be meant", f"{len(named)} labels")
         return false(

@@ -203,7 +203,8 @@ def _number(grid: _Grid, name: str, cell: _Cell, base: Statement) -> Iterator[St
             value, step = 100 * value, 100 * step  # a frequency of 0.42
         yield replace(base, kind=kind, subject=subject, values=(value,), step=step)  # type: ignore[arg-type]
     elif numbers and _WHOLE_NUMBER.match(cell.text):
-        if FOREIGN.intersection(said) or _NO_COUNT.intersection(said):
+        total = _TOTAL.match(name) or _TOTAL.match(cell.column)
+        if FOREIGN.intersection(said) or _NO_COUNT.intersection(said) or not (subject or total):
             return
         yield replace(
             base, kind="count", subject=subject, values=(numbers[0].value,), unit=_unit(grid, said),
@@ -277,7 +278,7 @@ def _sums(grid: _Grid) -> Iterator[Statement]:
     columns = [c.column for c in grid.rows[0][1]] if grid.rows else []
     parted = [c for c in columns if len(split_names(c)) == 1 and not _PERCENT.search(c)]
     classes = [row for row in numbers if not _TOTAL.match(row[0])]
-    if len(parted) > 1:
+    if len(parted) > 1 and all(words(n) for n, _, _ in numbers):
         for name, cells, line in numbers:
             parts = [cells[c] for c in parted]
             total = next((cells[c] for c in columns if _TOTAL.match(c)), None)
@@ -288,7 +289,7 @@ def _sums(grid: _Grid) -> Iterator[Statement]:
                 yield from _sum(grid, parts, grid.line, tuple(words(column)), "column", None)
             every = [cells[c] for _, cells, _ in classes for c in parted]
             yield from _sum(grid, every, grid.line, (), "table", None)
-    elif len(classes) > 1 and not any(_is_no_class(n) for n, _, _ in classes):
+    elif len(classes) > 1 and all(words(n) and not _is_no_class(n) for n, _, _ in classes):
         for column in columns:
             said = words(column)
             if _PERCENT.search(column) or not _is_measure(column) or re.search(r"\d", column):

@@ -1,0 +1,87 @@
+"""`cxr audit` says of each statement what it found, and its exit status is a gate."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from cxrkit.cli import application
+from cxrkit.errors import GateFailed, InputRefused
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """Six of 662 images: four with tuberculosis, none with a mask."""
+    root = tmp_path / "SZ-CXR"
+    (root / "images").mkdir(parents=True)
+    for n in range(6):
+        (root / f"images/CHNCXR_{n:04}_{int(n < 4)}.png").touch()
+    return root
+
+
+def audited(card: str, root: Path, *options: str) -> tuple[str, Exception | None]:
+    path = root.parent / "card.md"
+    path.write_text(card, encoding="utf-8")
+    done = CliRunner().invoke(
+        application(["audit"]), ["audit", str(path), "shenzhen", str(root), *options]
+    )
+    failure = done.exception
+    return done.stdout, failure if isinstance(failure, Exception) else None
+
+
+def test_a_true_card_passes(copy: Path) -> None:
+    text, failure = audited("# SZ-CXR\n\n6 images, 4 with tuberculosis.\n", copy)
+    assert failure is None
+    lines = text.splitlines()
+    assert lines[1] == "    3  true          6 images"
+    assert lines[2].strip() == "found 6; published: 662 [counted on this copy]"
+    assert lines[-1] == "2 statements: 0 false, 2 true, 0 unverifiable"
+
+
+def test_a_false_statement_is_exit_status_9_with_its_line(copy: Path) -> None:
+    text, failure = audited("# SZ-CXR\n\n662 images.\n\n7 images.\n", copy)
+    assert isinstance(failure, GateFailed) and failure.exit_code == 9
+    assert str(failure).startswith("E903 false-claims: ")
+    assert "1 of 2 statements are false: line 5 (7 images)" in str(failure)
+    assert "    3  unverifiable  662 images" in text
+    assert "    5  FALSE         7 images" in text
+    assert "found this copy 6; published 662" in text
+
+
+def test_json_has_every_verdict(copy: Path) -> None:
+    text, failure = audited("# SZ-CXR\n\n7 images as PNG files.\n", copy, "--json")
+    assert isinstance(failure, GateFailed)
+    rows = json.loads(text)["statements"]
+    assert rows[0]["verdict"] == "false" and rows[0]["line"] == 3
+    assert rows[0]["found"] == "this copy 6; published 662"
+    assert rows[0]["authority"] == "counted on this copy"
+    assert all({"statement", "kind", "why", "section"} <= set(row) for row in rows)
+
+
+@pytest.mark.parametrize("option", [(), ("--json",)])
+def test_a_card_in_another_language_is_not_called_true(copy: Path, option: tuple[str]) -> None:
+    text, failure = audited("# Karte\n\nDie Sammlung hat 662 Bilder.\n", copy, *option)
+    assert failure is None
+    assert "no checkable statement found" in text
+    assert " true," not in text
+
+
+def test_no_card_and_no_archive_are_refused(copy: Path) -> None:
+    done = CliRunner().invoke(application(["audit"]), ["audit", "none.md", "shenzhen", str(copy)])
+    assert isinstance(done.exception, InputRefused) and done.exception.code == "E107"
+    path = copy.parent / "card.md"
+    path.write_text("6 images", encoding="utf-8")
+    for name, root in (("nothing", copy), ("shenzhen", copy.parent / "nowhere")):
+        done = CliRunner().invoke(application(["audit"]), ["audit", str(path), name, str(root)])
+        assert isinstance(done.exception, InputRefused) and done.exception.code == "E101"
+
+
+def test_no_pixel_is_needed_and_no_file_is_written(copy: Path) -> None:
+    """The images are empty files: their faults are no obstacle, and the copy stays as it was."""
+    before = sorted(p.name for p in copy.rglob("*"))
+    card = "# SZ-CXR\n\n6 images.\n\n| Dataset Statistics | size |\n|---|---|\n| max | 9 x 9 |\n"
+    for options in ((), ("--no-headers",)):
+        text, _ = audited(card, copy, *options)
+        assert "    3  true          6 images" in text
+    assert sorted(p.name for p in copy.rglob("*")) == before
