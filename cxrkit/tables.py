@@ -168,18 +168,25 @@ def _numbers_of_fields(content: bytes) -> np.ndarray:
     if not content:
         return np.zeros(0, np.int64)
     characters = np.frombuffer(content, np.uint8)
-    at = np.flatnonzero(_SPECIAL[characters])
+    quoted = b'"' in content
+    special = (characters == _COMMA) | (characters == _FEED)
+    if quoted:
+        special |= characters == _QUOTE
+    at = np.flatnonzero(special)
     kind = characters[at]
-    inside = np.cumsum(kind == _QUOTE) % 2 == 1  # behind the character
-    if _is_odd(characters, at[kind == _QUOTE], inside[kind == _QUOTE]):
+    quotes = kind == _QUOTE
+    inside = np.cumsum(quotes) % 2 == 1 if quoted else quotes  # behind the character
+    if _is_odd(characters, at[quotes], inside[quotes]):
         return _counted_by_csv(content)
-    feeds = at[(kind == _FEED) & ~inside]
-    commas = at[(kind == _COMMA) & ~inside]
-    ends = feeds if content.endswith(b"\n") else np.append(feeds, len(content))
+    if quoted:
+        at, kind = at[~inside & ~quotes], kind[~inside & ~quotes]
+    feeds = np.flatnonzero(kind == _FEED)
+    ends = at[feeds]
+    if not content.endswith(b"\n"):
+        feeds, ends = np.append(feeds, len(kind)), np.append(ends, len(content))
     starts = np.append(0, ends[:-1] + 1)
-    numbers = np.diff(np.searchsorted(commas, np.append(0, ends))) + 1
     blank = (ends == starts) | ((ends == starts + 1) & (characters[starts] == _RETURN))
-    return np.where(blank, 0, numbers)
+    return np.where(blank, 0, np.diff(feeds, prepend=-1))
 
 
 def _is_odd(characters: np.ndarray, quotes: np.ndarray, opening: np.ndarray) -> bool:

@@ -167,6 +167,10 @@ def test_a_faulty_row_that_a_join_drops_is_not_lost(tmp_path: Path) -> None:
     ]
 
 
+def test_a_long_row_and_a_short_one_do_not_cancel_out(tmp_path: Path) -> None:
+    assert list(faults(table(tmp_path, "a,b,c\n1,2,3\n1,2\n1,2,3,4\n1,2,3\n"))) == [2, 3]
+
+
 def test_fields_are_counted_as_csv_counts_them() -> None:
     """Whatever the quotes: against the csv module on the whole text."""
     random = Random(1)
