@@ -3,7 +3,9 @@
 import importlib
 import os
 import pkgutil
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import typer
 from rich.console import Console
@@ -27,12 +29,18 @@ def phantom(
     ),
     workers: int = typer.Option(0, min=0, help="Processes; 0 is one per core."),
     masks: Path | None = typer.Option(None, help="Also write the exact lung masks here."),
+    form: str = typer.Option(
+        "",
+        help="Of an archive that circulates in several, such as png of siim-acr.",
+        show_default="the original one",
+    ),
 ) -> None:
     """Write a miniature of ARCHIVE, made of computed radiographs, into DIRECTORY.
 
     Example: cxr phantom mimic-cxr-jpg demo/archive --studies 20 --seed 0 --size 512
     """
     replica = importlib.import_module(f"cxrkit.phantom.{_module(archive)}")
+    write = _writer(replica, form)
     console = Console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("studies", total=studies)
@@ -44,8 +52,19 @@ def phantom(
 
         cores = workers or len(os.sched_getaffinity(0))
         long_side = size or replica.LONG_SIDE
-        images = replica.write_release(directory, studies, seed, long_side, cores, masks, show)
+        images = write(directory, studies, seed, long_side, cores, masks, show)
     typer.echo(f"{archive}: {studies} studies, {images} images in {directory}")
+
+
+def _writer(replica: ModuleType, form: str) -> Callable[..., int]:
+    """The function that writes this form of the archive."""
+    forms: dict[str, Callable[..., int]] = getattr(replica, "FORMS", {"": replica.write_release})
+    if not form:
+        return next(iter(forms.values()))
+    if form not in forms:
+        known = ", ".join(name for name in forms if name) or "no --form: it has one"
+        raise InputRefused("E107", "--form", form, known, "name one of those")
+    return forms[form]
 
 
 def replicas() -> list[str]:

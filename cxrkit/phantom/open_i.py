@@ -295,3 +295,7 @@ def _xml(report: Report) -> bytes:
         f"{texts}         </Abstract>\n      </Article>\n   </MedlineCitation>\n"
         f"   <MeSH>\n{terms}   </MeSH>\n{images}</eCitation>\n"
     ).encode()
+
+
+# What `cxr phantom --form` offers; the first is written without it.
+FORMS = {"dicom": write_release, "png": write_png_release}

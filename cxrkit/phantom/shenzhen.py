@@ -163,3 +163,7 @@ def _files(job: Job) -> dict[str, bytes]:
         folder = "masks" if readings else "SZ-CXR/masks"
         files[f"{folder}/{image.stem}_mask.png"] = release.png(lungs)
     return files
+
+
+# What `cxr phantom --form` offers; the first is written without it.
+FORMS = {"nlm": write_release, "sz-cxr": write_masked_release}

@@ -224,3 +224,7 @@ def _png_files(job: tuple[Image, str, int, int, Path | None]) -> dict[str, bytes
         f"{folder}/png_images/{name}": release.png(stored),
         f"{folder}/png_masks/{name}": release.png(mask.astype(np.uint8) * 255),
     }
+
+
+# What `cxr phantom --form` offers; the first is written without it.
+FORMS = {"competition": write_release, "png": write_png_release}

@@ -7,6 +7,7 @@ adults has tags only; the first image is there twice to the byte; tubes and line
 every second AP view has a line.
 """
 
+import functools
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -274,3 +275,11 @@ def _darwin_2(item: Item, phantom: Phantom) -> dict[str, object]:
     source = {"dataset": {"name": "phantoms", "slug": "phantoms"}, "item_id": item.v7_id}
     picture = {"name": item.file, "path": "/", "source_info": source, "slots": [slot]}
     return {"version": "2.0", "item": picture, "annotations": annotations}
+
+
+# What `cxr phantom --form` offers; the first is written without it.
+FORMS = {
+    "png": write_release,
+    "darwin-1.0": functools.partial(write_darwin_release, version="1.0"),
+    "darwin-2.0": functools.partial(write_darwin_release, version="2.0"),
+}

@@ -6,6 +6,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from cxrkit import archives
 from cxrkit.cli.phantom import phantom, replicas
 from cxrkit.errors import InputRefused
 
@@ -51,3 +52,20 @@ def test_a_filled_folder_is_refused(tmp_path: Path) -> None:
 def test_impossible_numbers_are_refused(tmp_path: Path, option: "tuple[str, str]") -> None:
     code, _, _ = run("mimic-cxr-jpg", tmp_path / "out", *option)
     assert code == 2 and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("archive", "form"),
+    [("siim-acr", "png"), ("shenzhen", "sz-cxr"), ("v7", "darwin-2.0"), ("open-i", "png")],
+)
+def test_another_form_is_read_as_well(archive: str, form: str, tmp_path: Path) -> None:
+    code, _, _ = run(archive, tmp_path / "a", "--studies", 3, "--size", 64, "--form", form)
+    assert code == 0
+    assert list(archives.load(archive).records(tmp_path / "a"))
+
+
+def test_an_unknown_form_is_refused(tmp_path: Path) -> None:
+    for archive in ("siim-acr", "jsrt"):
+        _, _, error = run(archive, tmp_path / "a", "--form", "oil-on-canvas")
+        assert isinstance(error, InputRefused) and error.code == "E107"
+    assert not (tmp_path / "a").exists()
