@@ -48,7 +48,7 @@ TERMS = {
     "tube": ("Tube, Inserted", "tube"),
     "line": ("Catheters, Indwelling", "catheter"),
 }
-_SECTION = re.compile(r"^ (FINDINGS|IMPRESSION|INDICATION):(.*?)(?=^ [A-Z]+:|\Z)", re.M | re.S)
+_SECTION = re.compile(r"^ ([A-Z][A-Z ]+):(.*?)(?=^ [A-Z][A-Z ]+:|\Z)", re.M | re.S)
 
 
 @dataclass(frozen=True)
@@ -160,11 +160,10 @@ def plan(studies: int, seed: int) -> list[Report]:
 def _report(exam: Exam, rng: np.random.Generator) -> Report:
     number = 1 + exam.index + exam.index // 4  # some numbers are left out
     found = {name: " ".join(text.split()) for name, text in _SECTION.findall(exam.report.text)}
-    sections = {
-        "COMPARISON": "" if rng.random() < 0.2 else ("None.", "XXXX, XXXX")[int(rng.integers(2))],
-        "INDICATION": _removed(found["INDICATION"].replace("___", "XXXX"), rng),
-        "FINDINGS": "" if rng.random() < 0.15 else _removed(found["FINDINGS"], rng),
-        "IMPRESSION": "" if rng.random() < 0.08 else _removed(found["IMPRESSION"], rng),
+    comparison = "" if rng.random() < 0.2 else ("None.", "XXXX, XXXX")[int(rng.integers(2))]
+    sections = {"COMPARISON": comparison} | {
+        name: _removed("" if rng.random() < share else found.get(name, ""), rng)
+        for name, share in (("INDICATION", 0.03), ("FINDINGS", 0.13), ("IMPRESSION", 0.05))
     }
     side = f"/{exam.subject.side}"
     terms = [TERMS[name] for name in exam.subject.findings]
@@ -181,8 +180,8 @@ def _report(exam: Exam, rng: np.random.Generator) -> Report:
 
 def _removed(text: str, rng: np.random.Generator) -> str:
     """The text with one word in thirty replaced, as a program that seeks names would."""
-    words = ("XXXX" if rng.random() < 1 / 30 else word for word in text.split())
-    return " ".join(words)
+    words = text.replace("___", "XXXX").split()
+    return " ".join("XXXX" if rng.random() < 1 / 30 else word for word in words)
 
 
 def _is_one(exam: Exam, rarity: tuple[int, int]) -> bool:
