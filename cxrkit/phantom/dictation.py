@@ -1,186 +1,243 @@
-"""What would the radiologist have dictated? A report and its labels from a subject's findings.
+"""What would the radiologist have dictated? A report, and what a careful reader takes from it.
 
-Every sentence carries the labels that a reader takes from it, so text and labels agree: 1 present,
-0 absent, -1 uncertain, a missing key is "not mentioned".
+The sentences are rows of `dictation_sentences.tsv`, with the words marked that speak of an
+observation and their state. What the picture shows is always said to be present; what it does not
+show is denied, left out or, more rarely, doubted, remembered, resolved or explained away.
 """
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from importlib import resources
+from typing import Literal
 
 import numpy as np
 
-from cxrkit.phantom.anatomy import Subject
+from cxrkit.phantom import dictation_layout as layout
+from cxrkit.phantom.dictation_marks import Mark, Marked, aggregated, joined, marked, misspelt
+from cxrkit.phantom.subject import Subject
 
-Sentence = tuple[str, dict[str, int]]
+Mention = tuple[int, int, str, str]
+Style = Literal["mimic", "hospital"]
+MISPRINTS = 0.003  # of the words of six and more letters
+CAN_BE = ("absent", "uncertain", "past", "gone", "explained", "present")
+# What is said of each finding that the picture does not show, and of each that pictures never show
+# (those may also be seen as present); the rest is not mentioned. Shares set by eye.
+UNSEEN = {"absent": 0.6, "uncertain": 0.025, "past": 0.03, "gone": 0.03, "explained": 0.035}
+NEVER_SHOWN = {"atelectasis": 0.03, "mediastinum": 0.01, "pleura": 0.02, "other": 0.05}
+LUNG = frozenset({"Consolidation", "Pneumonia", "Atelectasis", "Lung Opacity", "Lung Lesion",
+                  "Edema"})  # fmt: skip
+LONG_LIST = 4  # more findings than this are not the subject of one sentence
+REASONS = ("cough", "shortness of breath", "chest pain", "fever", "a fall", "preoperative request",
+           "cough, evaluate for [pneumonia|PN?]", "dyspnea, assess for [effusion|PE?]",
+           "pain, rule out [pneumothorax|PX?]", "history of [pneumonia|PN~]")  # fmt: skip
+ADDENDA = (
+    "These findings were discussed with Dr. ___ by telephone on ___ at ___.",
+    "On review with Dr. ___, a [nodule|LL?] at the apex cannot be excluded.",
+    "The wet read of no [pneumothorax|PX0] was confirmed by Dr. ___.",
+)
+SIZES = {
+    "size": (("small", "small", "tiny", "minimal"), ("moderate",), ("large", "large", "extensive")),
+    "grade": (("mild", "mild", "slight"), ("moderate",), ("severe", "marked")),
+    "gradely": (("mildly", "slightly"), ("moderately",), ("severely", "markedly")),
+}
 
 
 @dataclass(frozen=True)
 class Dictation:
-    """A report's text and its observations (names of `terms.OBSERVATIONS`)."""
+    """A report and the truth about it, as a careful reader takes it from the words.
+
+    `labels` are the observations (names of `terms.OBSERVATIONS`) of the text that is labelled,
+    `text[labelled[0]:labelled[1]]`. `mentions` are all places (start, end, observation, state) of
+    the whole text, with the state present, absent, uncertain or historical; what was resolved or
+    removed is absent. An observation that was explained as something else is not among them.
+    """
 
     text: str
     labels: dict[str, int]
+    mentions: tuple[Mention, ...] = ()
+    labelled: tuple[int, int] = (0, 0)
 
 
-PRESENT: dict[str, tuple[Sentence, ...]] = {
-    "effusion": (
-        ("There is a {size} {side} pleural effusion.", {"Pleural Effusion": 1}),
-        ("{Size} {side} pleural effusion blunts the costophrenic angle.", {"Pleural Effusion": 1}),
-        (
-            "A {size} {side} effusion is seen, with adjacent atelectasis.",
-            {"Pleural Effusion": 1, "Atelectasis": 1},
-        ),
-    ),
-    "pneumothorax": (
-        ("There is a {size} {side} pneumothorax.", {"Pneumothorax": 1}),
-        ("A {size} {side} apical pneumothorax is present.", {"Pneumothorax": 1}),
-    ),
-    "consolidation": (
-        ("There is consolidation in the {side} lung.", {"Consolidation": 1}),
-        (
-            "Consolidation in the {side} mid lung is concerning for pneumonia.",
-            {"Consolidation": 1, "Pneumonia": -1},
-        ),
-        (
-            "A focal {side} opacity with consolidation may represent pneumonia.",
-            {"Lung Opacity": 1, "Consolidation": 1, "Pneumonia": -1},
-        ),
-    ),
-    "cardiomegaly": (
-        ("The heart is {grade} enlarged.", {"Cardiomegaly": 1}),
-        ("There is {grade} cardiomegaly.", {"Cardiomegaly": 1}),
-    ),
-    "nodule": (
-        ("A rounded nodule projects over the {side} lung.", {"Lung Lesion": 1}),
-        ("There is a pulmonary nodule on the {side}.", {"Lung Lesion": 1}),
-    ),
-    "edema": (
-        ("There is {grade} pulmonary edema.", {"Edema": 1}),
-        ("Indistinct vessels indicate {grade} interstitial edema.", {"Edema": 1}),
-    ),
-    "fracture": (
-        ("There is a displaced {side} rib fracture.", {"Fracture": 1}),
-        ("A fracture of a {side} posterior rib is seen.", {"Fracture": 1}),
-    ),
-    "tube": (
-        ("An endotracheal tube ends above the carina.", {"Support Devices": 1}),
-        ("The tip of the endotracheal tube lies in the mid trachea.", {"Support Devices": 1}),
-    ),
-    "line": (
-        ("A {side} central venous line ends in the lower SVC.", {"Support Devices": 1}),
-        (
-            "The {side} subclavian catheter tip is at the cavoatrial junction.",
-            {"Support Devices": 1},
-        ),
-    ),
-}
-
-ABSENT: dict[str, tuple[Sentence, ...]] = {
-    "effusion": (
-        ("There is no pleural effusion.", {"Pleural Effusion": 0}),
-        ("No pleural effusion is seen.", {"Pleural Effusion": 0}),
-    ),
-    "pneumothorax": (
-        ("There is no pneumothorax.", {"Pneumothorax": 0}),
-        ("No pneumothorax.", {"Pneumothorax": 0}),
-    ),
-    "consolidation": (
-        ("No focal consolidation is identified.", {"Consolidation": 0}),
-        ("The lungs are clear.", {}),
-    ),
-    "cardiomegaly": (
-        ("The heart size is normal.", {"Cardiomegaly": 0}),
-        (
-            "The cardiomediastinal silhouette is within normal limits.",
-            {"Enlarged Cardiomediastinum": 0},
-        ),
-    ),
-    "edema": (
-        ("There is no pulmonary edema.", {"Edema": 0}),
-        ("No evidence of pulmonary edema.", {"Edema": 0}),
-    ),
-    "fracture": (("No displaced rib fracture is seen.", {"Fracture": 0}),),
-}
-
-CLEAR: tuple[Sentence, ...] = (
-    ("No acute cardiopulmonary process.", {"No Finding": 1}),
-    ("Normal chest radiograph.", {"No Finding": 1}),
-    ("No acute intrathoracic abnormality.", {"No Finding": 1}),
-)
-
-REASONS = ("cough", "shortness of breath", "chest pain", "fever", "fall", "preoperative evaluation")
-IN_BRIEF = {
-    "effusion": "{Size} {side} pleural effusion.",
-    "pneumothorax": "{Size} {side} pneumothorax.",
-    "consolidation": "{Side} lung consolidation.",
-    "cardiomegaly": "{Grade} cardiomegaly.",
-    "nodule": "{Side} lung nodule.",
-    "edema": "{Grade} pulmonary edema.",
-    "fracture": "{Side} rib fracture.",
-    "tube": "Endotracheal tube in standard position.",
-    "line": "Central venous line in standard position.",
-}
-DEVICES = ("tube", "line")
-
-
-def dictate(subject: Subject, views: Sequence[str], rng: np.random.Generator) -> Dictation:
-    """The report of one study in MIMIC-CXR's shape, `___` where a detail was removed.
+def dictate(
+    subject: Subject, views: Sequence[str], rng: np.random.Generator, style: Style = "mimic"
+) -> Dictation:
+    """The report of one study, `___` where a detail was removed.
 
     Args:
         subject: whose findings are described.
         views: View Position of each image, in order; "" for unknown.
-        rng: chooses among the variants of each sentence.
+        rng: chooses what is said and how. Nothing is drawn from it but from a child of it, so that
+            what the caller draws next does not depend on the report.
+        style: "mimic", MIMIC-CXR's layout, or "hospital", one of several others.
     """
-    words = _words(subject)
-    found = [_choose(PRESENT[name], rng) for name in subject.findings]
-    absent = [
-        _choose(ABSENT[n], rng) for n in ABSENT if n not in subject.findings and rng.random() < 0.72
-    ]
-    disease = [name for name in subject.findings if name not in DEVICES]
-    brief: list[Sentence] = [(IN_BRIEF[name], {}) for name in disease]
-    if not disease:
-        brief = [_choose(CLEAR, rng)]
-    body = " ".join(text.format(**words) for text, _ in [*found, *absent])
-    impression = " ".join(text.format(**words) for text, _ in brief)
-    technique = _technique(views)
-    person = "woman" if subject.sex == "F" else "man"
-    text = (
-        "                                 FINAL REPORT\n"
-        f" EXAMINATION:  {technique}\n\n"
-        f" INDICATION:  ___ year old {person} with {REASONS[int(rng.integers(len(REASONS)))]}.\n\n"
-        " COMPARISON:  ___\n\n"
-        f" FINDINGS: \n \n{_wrap(body)}\n\n"
-        f" IMPRESSION: \n \n{_wrap(impression)}\n"
+    own = rng.spawn(1)[0]
+    spoken = _speak(subject, views, own)
+    lay = layout.mimic if style == "mimic" else layout.hospital
+    whole, labelled = lay(spoken, own)
+    read = [m for m in whole.marks if labelled[0] <= m.start and m.end <= labelled[1]]
+    return Dictation(whole.text, aggregated(read), _mentions(whole.marks), labelled)
+
+
+def _mentions(marks: Iterable[Mark]) -> tuple[Mention, ...]:
+    return tuple(
+        (m.start, m.end, m.observation, m.state)
+        for m in marks
+        if m.observation and m.state != "explained"
     )
-    labels: dict[str, int] = {}
-    for _, meaning in [*absent, *found, *brief]:
-        labels.update(meaning)
-    return Dictation(text, labels)
 
 
-def _choose(variants: tuple[Sentence, ...], rng: np.random.Generator) -> Sentence:
+def _speak(subject: Subject, views: Sequence[str], rng: np.random.Generator) -> layout.Spoken:
+    """What is said, in findings and impression: the same states, in other words."""
+    plan = _plan(subject, rng)
+    terse = rng.random() < 0.12
+    long, short = _told(plan, subject, rng, terse)
+    marks = [m for s in [*long, *short] for m in s.marks]
+    said = {m.observation for m in marks if m.state != "historical"}
+    abnormal = {m.observation for m in marks if m.state in ("present", "uncertain")}
+    denied = [name for name, kind in plan.items() if kind == "absent" and not said & _of(name)]
+    clear = not abnormal & LUNG
+    findings = [*long, *_denials(denied, rng, clear, terse)]
+    if rng.random() < 0.3:
+        findings.append(_say("other", "quiet", subject, rng))
+    impression = [*short]
+    if not abnormal - {"Support Devices"}:
+        kinds = ("clear",) if marks else ("clear", "normal")
+        impression.append(_say("other", _choose(kinds, rng), subject, rng))
+    if denied and rng.random() < 0.65:
+        few = denied[: 1 + int(rng.integers(len(denied)))]
+        impression += _denials(few, rng, clear, terse=True)
+    body = joined([findings[int(k)] for k in rng.permutation(len(findings))], " ")
+    addendum = _choose(ADDENDA, rng) if rng.random() < 0.04 else None
+    return layout.Spoken(
+        examination=_technique(views),
+        person=f"___ year old {'woman' if subject.sex == 'F' else 'man'}",
+        reason=marked(_choose(REASONS, rng)),
+        findings=misspelt(body if findings else impression[0], MISPRINTS, rng),
+        impression=tuple(misspelt(item, MISPRINTS, rng) for item in impression),
+        addendum=None if addendum is None else marked(addendum),
+    )
+
+
+def _told(
+    plan: dict[str, str], subject: Subject, rng: np.random.Generator, terse: bool
+) -> tuple[list[Marked], list[Marked]]:
+    """All but the denials, as sentences of the findings and of the impression.
+
+    What is not in the picture is left out where an earlier sentence spoke of the same observation,
+    so that a report does not contradict itself; a device can be gone beside another.
+    """
+    long: list[Marked] = []
+    short: list[Marked] = []
+    said: set[str] = set()
+    for name, kind in plan.items():
+        if kind == "absent":
+            continue
+        first = _say(name, "brief" if terse and kind == "present" else kind, subject, rng)
+        second = _say(name, "brief" if kind == "present" else kind, subject, rng)
+        here = {m.observation for m in (*first.marks, *second.marks)} - {"Support Devices"}
+        if name in subject.findings or not here & said:
+            long.append(first)
+            short.append(second)
+            said |= here
+    return long, short
+
+
+def _plan(subject: Subject, rng: np.random.Generator) -> dict[str, str]:
+    """The kind of sentence for each finding, in random order; not mentioned ones are left out."""
+    known = dict.fromkeys(name for name, kind in _table() if kind in CAN_BE)
+    names = [name for name in known if name != "list"]
+    plan = dict.fromkeys(subject.findings, "present")
+    for name in (names[int(k)] for k in rng.permutation(len(names))):
+        shares = UNSEEN | {"present": NEVER_SHOWN.get(name, 0.0)}
+        kinds = [*shares, ""]
+        kind = kinds[int(rng.choice(len(kinds), p=[*shares.values(), 1 - sum(shares.values())]))]
+        possible = (name, kind) in _table() or (kind == "absent" and (name, "noun") in _table())
+        if name not in plan and possible:
+            plan[name] = kind
+    return plan
+
+
+def _denials(
+    names: Sequence[str], rng: np.random.Generator, clear: bool, terse: bool
+) -> list[Marked]:
+    """Sentences that deny all the findings, some of them in one list.
+
+    `clear`: the lungs may be called so. `terse`: the list has no verb.
+    """
+    listed = [name for name in names if (name, "noun") in _table() and rng.random() < 0.6]
+    alone = [name for name in names if name not in listed and (name, "absent") in _table()]
+    listed = [name for name in names if name not in alone]
+    out = [marked(_choose(_fitting(_rows(name, "absent"), clear, 1), rng)) for name in alone]
+    if listed:
+        nouns = [_choose(_rows(name, "noun"), rng) for name in listed]
+        rows = _fitting(_rows("list", "brief" if terse else "absent"), clear, len(nouns))
+        every = _listed(nouns, rng)
+        out.append(marked(_choose(rows, rng).format(list=every, List=_capital(every))))
+    return out
+
+
+def _fitting(rows: Sequence[str], clear: bool, count: int) -> list[str]:
+    """The rows without those that call sick lungs clear or begin with a long list."""
+    return [
+        row
+        for row in rows
+        if (clear or "lungs are clear" not in row)
+        and (count <= LONG_LIST or not row.startswith("{List}"))
+    ]
+
+
+def _listed(nouns: Sequence[str], rng: np.random.Generator) -> str:
+    """ "A", "A or B", "A, B or C", "A, B, or C"."""
+    if len(nouns) == 1:
+        return nouns[0]
+    link = (" or ", ", or ")[int(rng.integers(2)) if len(nouns) > 2 else 0]
+    return ", ".join(nouns[:-1]) + link + nouns[-1]
+
+
+def _say(name: str, kind: str, subject: Subject, rng: np.random.Generator) -> Marked:
+    """A sentence of the kind about the finding, with the subject's side and size filled in."""
+    third = min(int(subject.extent * 3), 2)
+    words = {key: _choose(ranks[third], rng) for key, ranks in SIZES.items()}
+    words |= {"side": subject.side, "millimetres": str(4 + int(subject.extent * 20))}
+    words |= {key.capitalize(): word.capitalize() for key, word in words.items()}
+    return marked(_choose(_rows(name, kind), rng).format(**words))
+
+
+def _choose(variants: Sequence[str], rng: np.random.Generator) -> str:
     return variants[int(rng.integers(len(variants)))]
 
 
-def _words(subject: Subject) -> dict[str, str]:
-    size = ("small", "moderate", "large")[min(int(subject.extent * 3), 2)]
-    grade = ("mild", "moderate", "severe")[min(int(subject.extent * 3), 2)]
-    adverb = {"side": subject.side, "size": size, "grade": grade}
-    return adverb | {key.capitalize(): word.capitalize() for key, word in adverb.items()}
+def _capital(text: str) -> str:
+    """The text with its first letter as a capital, behind an opening bracket too."""
+    return text[:2].upper() + text[2:] if text[0] == "[" else text[0].upper() + text[1:]
+
+
+@functools.cache
+def _of(name: str) -> frozenset[str]:
+    """The observations that a denial of the finding may name."""
+    rows = [*_table().get((name, "noun"), ()), *_table().get((name, "absent"), ())]
+    return frozenset(m.observation for row in rows for m in marked(row).marks)
+
+
+def _rows(name: str, kind: str) -> tuple[str, ...]:
+    table = _table()
+    return table.get((name, kind)) or table[name, "present"]
+
+
+@functools.cache
+def _table() -> dict[tuple[str, str], tuple[str, ...]]:
+    """Sentences by finding and kind, in the order of the table."""
+    file = resources.files(__package__) / "dictation_sentences.tsv"
+    out: dict[tuple[str, str], tuple[str, ...]] = {}
+    for line in file.read_text(encoding="utf-8").splitlines():
+        if line and not line.startswith("#"):
+            name, kind, text = line.split("\t")
+            out[name, kind] = (*out.get((name, kind), ()), text)
+    return out
 
 
 def _technique(views: Sequence[str]) -> str:
-    lateral = any(v in ("LATERAL", "LL") for v in views)
-    if lateral:
+    if any(v in ("LATERAL", "LL") for v in views):
         return "CHEST (PA AND LAT)" if "PA" in views else "CHEST (AP AND LAT)"
     return "CHEST (PORTABLE AP)" if "AP" in views else "CHEST (SINGLE VIEW)"
-
-
-def _wrap(text: str, width: int = 76) -> str:
-    """Lines of at most `width` characters, each after one blank, as in the published reports."""
-    lines = [""]
-    for word in text.split():
-        if len(lines[-1]) + len(word) + 1 > width:
-            lines.append("")
-        lines[-1] += f" {word}"
-    return "\n".join(lines)
