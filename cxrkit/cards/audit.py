@@ -4,8 +4,8 @@ Each statement gets true, false or unverifiable, and who says so: first what is 
 then arithmetic within the card, then recorded facts of the release. docs/auditing.md has the rules.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from cxrkit.archives import Archive
@@ -14,6 +14,7 @@ from cxrkit.cards import (
     audit_counts,
     audit_facts,
     audit_layout,
+    audit_page,
     audit_rules,
     audit_shares,
 )
@@ -71,34 +72,50 @@ def audit(
     if headers and own.table is not None and any(s.kind in _MEASURED for s in statements):
         images = [image for image in own.table["image"] if (root / image).is_file()]
         own = replace(own, sizes=sizes.measure(root, images, workers))
-    own = replace(own, described=_described(statements, own))
-    others = {name: audit_copy.unopened(name) for s in statements for name in s.about}
-    tables = audit_shares.own_table(statements)
-    splits = audit_counts.table_splits(statements)
-    scores = [s for s in statements if s.kind == "metric"]
+    card = _Card(
+        replace(own, described=_described(statements, own)),
+        {name: audit_copy.unopened(name) for s in statements for name in s.about},
+        audit_shares.own_table(statements),
+        audit_counts.table_splits(statements),
+        [s for s in statements if s.kind == "metric"],
+    )
     found: list[Verdict] = []
+    asked: list[Quantity | None] = []
     for statement in statements:
-        source = _source(statement, own, others)
-        if source is None:
-            finding: Finding | None = unverifiable(f"about {' and '.join(statement.about)}")
-        elif statement.quoted:
-            finding = unverifiable("the card reports it as another's, or calls it wrong")
-        elif statement.kind == "count":
-            of_table = splits.get(statement.table, frozenset())
-            finding = _counted(statement, source, own, of_table)
-        elif statement.kind == "ratio":
-            line, cards = tables.get(statement.about, (0, {}))
-            finding = audit_shares.ratio(statement, source, cards, line)
-        elif statement.kind == "overlap":
-            _, cards = tables.get(statement.about, (0, {}))
-            finding = audit_shares.overlap(statement, source, cards)
-        elif statement.kind == "metric":
-            finding = audit_shares.score(statement, scores)
-        else:
-            finding = _BY_SOURCE[statement.kind](statement, source)
+        finding = _finding(statement, card)
         if finding is not None:
-            found.append(_verdict(statement, finding))
-    return _with_notes(found, own, others)
+            found.append(Verdict(statement, **asdict(finding)))
+            asked.append(_asked(statement, card))
+    return audit_page.noted(found, asked)
+
+
+@dataclass(frozen=True)
+class _Card:
+    """What the statements of a card are judged by: archives, and what they say together."""
+
+    own: Source
+    others: Mapping[str, Source | None]
+    split_tables: Mapping[tuple[str, ...], tuple[int, dict[str, float]]]
+    table_splits: Mapping[int, frozenset[str]]
+    scores: Sequence[Statement]
+
+
+def _finding(statement: Statement, card: _Card) -> Finding | None:
+    source = _source(statement, card)
+    line, shares = card.split_tables.get(statement.about, (0, {}))
+    if source is None:
+        return unverifiable(f"about {' and '.join(statement.about)}")
+    if statement.quoted:
+        return unverifiable("the card reports it as another's, or calls it wrong")
+    if statement.kind == "count":
+        return _counted(statement, source, card)
+    if statement.kind == "ratio":
+        return audit_shares.ratio(statement, source, shares, line)
+    if statement.kind == "overlap":
+        return audit_shares.overlap(statement, source, shares)
+    if statement.kind == "metric":
+        return audit_shares.score(statement, card.scores)
+    return _BY_SOURCE[statement.kind](statement, source)
 
 
 def _described(statements: Sequence[Statement], own: Source) -> bool:
@@ -109,12 +126,13 @@ def _described(statements: Sequence[Statement], own: Source) -> bool:
     return own.partial and found in numbers
 
 
-def _counted(statement: Statement, source: Source, own: Source, splits: frozenset[str]) -> Finding:
+def _counted(statement: Statement, source: Source, card: _Card) -> Finding:
     """A count; of "images of NAME" both the archive audited and NAME are tried."""
+    splits = card.table_splits.get(statement.table, frozenset())
     finding = audit_counts.count(statement, source, splits)
-    if not statement.part or source is own:
+    if not statement.part or source is card.own:
         return finding
-    here = audit_counts.count(statement, own, splits)
+    here = audit_counts.count(statement, card.own, splits)
     if here.answer == "true" or (here.answer == "unverifiable" and here.authority):
         return here
     if finding.answer == "false":
@@ -122,35 +140,19 @@ def _counted(statement: Statement, source: Source, own: Source, splits: frozense
     return finding
 
 
-def _source(statement: Statement, own: Source, others: dict[str, Source | None]) -> Source | None:
+def _source(statement: Statement, card: _Card) -> Source | None:
     """The archive that a statement is about: the one audited where no other is named."""
     about = statement.about
+    own = card.own
     if not about or own.name in about or audit_facts.SAME.get(own.name) in about:
         return own
-    known = [others[name] for name in about]
-    return known[0] if len(known) == 1 else None
+    return card.others[about[0]] if len(about) == 1 else None
 
 
-def _with_notes(
-    verdicts: list[Verdict], own: Source, others: dict[str, Source | None]
-) -> list[Verdict]:
-    """The verdicts, with the line that gives the same thing another number."""
-    places: list[int] = []
-    counts: list[tuple[Statement, Quantity]] = []
-    for at, verdict in enumerate(verdicts):
-        statement = verdict.statement
-        source = _source(statement, own, others)
-        if statement.kind == "count" and source is not None and not statement.part:
-            places.append(at)
-            asked = audit_counts.quantity(statement, source)
-            counts.append((statement, replace(asked, extras=(*asked.extras, ("#", source.name)))))
-    noted = list(verdicts)
-    for place, note in audit_counts.same_quantity(counts).items():
-        verdict = verdicts[places[place]]
-        why = "; ".join(part for part in (verdict.why, note) if part)
-        noted[places[place]] = replace(verdict, why=why)
-    return noted
-
-
-def _verdict(statement: Statement, finding: Finding) -> Verdict:
-    return Verdict(statement, finding.answer, finding.found, finding.why, finding.authority)
+def _asked(statement: Statement, card: _Card) -> Quantity | None:
+    """What is counted, and in which archive; None for what is no count of all of it."""
+    source = _source(statement, card)
+    if statement.kind != "count" or source is None or statement.part or statement.quoted:
+        return None
+    asked = audit_counts.quantity(statement, source)
+    return replace(asked, extras=(*asked.extras, ("archive", source.name)))

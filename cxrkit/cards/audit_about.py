@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from cxrkit.cards.audit_markdown import Sentence
 from cxrkit.cards.audit_statement import Kind, Statement
@@ -23,7 +24,10 @@ def about(sentence: Sentence, start: int = 0, end: int = 0) -> tuple[tuple[str, 
         name for name, at, to in hits if to <= start and not _BEFORE.search(sentence.text[:at])
     ]
     if before:
-        return tuple(dict.fromkeys(before)), False
+        names = [(to, at) for _, at, to in hits if to <= start]
+        listed = any(re.search(r"\d", sentence.text[to:at]) for (to, _), (_, at) in pairwise(names))
+        # "A (12 images), B (7 images)": each number is of the name before it.
+        return (before[-1],) if listed else tuple(dict.fromkeys(before)), False
     behind = sentence.text[end:]
     for name, at, _ in hits:
         if at >= end and re.match(r"[^.;,]*?\b(?:of|from|in)\s+(?:the\s+)?(?:\w+\s+)?$",

@@ -206,9 +206,9 @@ class Source:
                 like, or name a split.
             unit: of `audit_words.UNIT`.
         """
-        said = [_SAME_WORD.get(w, w) for w in subject]
+        said = _plain(subject)
         bare = not subject  # "and 326 without": all words are behind
-        behind = [_SAME_WORD.get(w, w) for w in after]
+        behind = _plain(after)
         if behind[:1] and behind[0] in ("are", "is", "were", "was") and behind[1:2]:
             behind = behind[1:] if behind[1] in _STRICT else behind
         if bare or (behind and behind[0] in _STRICT) or any(w in _NO for w in behind[:2]):
@@ -267,12 +267,19 @@ class Source:
         return []
 
 
+def _plain(said: Sequence[str]) -> list[str]:
+    """The words with one name for each thing: "TB-positive" is tuberculosis, positive."""
+    parted = [part for word in said for part in re.split(r"-(?=(?:positive|negative)$)", word)]
+    return [_SAME_WORD.get(word, word) for word in parted]
+
+
 def _means_nothing(word: str) -> bool:
     plural = f"{word}s"
     return (
         word in HARMLESS or plural in HARMLESS or word in UNIT or plural in UNIT
         or word in SPLIT or word in _SEXES or word in _VIEWS
-        or word in ("with", "for", "in", "absent", "present", "uncertain", "negative", "and")
+        or word in ("with", "for", "in", "and", "absent", "present", "uncertain", "negative",
+                    "positive")
     )  # fmt: skip
 
 

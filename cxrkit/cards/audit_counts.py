@@ -11,7 +11,7 @@ from cxrkit.cards.audit_copy import Quantity, Source
 from cxrkit.cards.audit_numbers import agrees
 from cxrkit.cards.audit_statement import Statement
 from cxrkit.cards.audit_verdict import CARD, COPY, RECORD, Finding, false, true, unverifiable
-from cxrkit.cards.audit_words import split_names
+from cxrkit.cards.audit_words import singular, split_names, words
 from cxrkit.records import LABEL
 
 # Sentences about data that somebody prepared or trained on, which is not the release.
@@ -43,22 +43,23 @@ def count(statement: Statement, source: Source, splits: frozenset[str]) -> Findi
         return unverifiable(f"of another split than the release's {', '.join(sorted(own))}")
     known = replace(asked, known=True)
     found, recorded = source.count(known), source.recorded(known)
-    fits = [None if n is None else _fits(statement, n) for n in (found, recorded)]
+    agree = [None if n is None else fits(statement, n) for n in (found, recorded)]
     wrong = _erratum(statement, source, known)
-    if wrong is not None and not fits[0] and not statement.loose:
+    if wrong is not None and not agree[0] and not statement.loose:
         return wrong
-    if not asked.known and not any(fits):
+    if not asked.known and not any(agree):
         return unverifiable("it is not known which images these words mean")
     finding = audit_verdict.against(
-        fits[0], fits[1], _shown(found), _shown(recorded), source.partial, _who(source, known)
+        agree[0], agree[1], _shown(found), _shown(recorded), source.partial, _who(source, known)
     )
     if finding.answer == "false" and statement.loose:
         return unverifiable("the sentence may count a part", finding.found)
     if finding.answer != "false":
         return _in_other_units(finding, statement, source)
-    other = _other_meaning(statement, source, asked) or _published_part(statement, source, known)
-    if other is not None:
-        return other
+    for meaning in (_other_meaning, _named_part, _published_part):
+        other = meaning(statement, source, known)
+        if other is not None:
+            return other
     if _ASIDE.search(f"{statement.section} {statement.context}") and not statement.table:
         return unverifiable("about data that were prepared or chosen, not about the release")
     return replace(finding, why=_explained(finding, value, source, asked))
@@ -85,7 +86,7 @@ def total(statement: Statement, source: Source) -> Finding | None:
         return None
     found, recorded = source.count(asked), source.recorded(asked)
     if (wrong := _erratum(replace(statement, values=(whole,)), source, asked)) and found != whole:
-        finding = wrong if how != "list" else unverifiable("the list need not be whole")
+        finding = wrong
     else:
         finding = audit_verdict.against(
             None if found is None else found == whole,
@@ -93,7 +94,8 @@ def total(statement: Statement, source: Source) -> Finding | None:
             _shown(found), _shown(recorded), source.partial, _who(source, asked),
         )  # fmt: skip
     few_labels = len(source.card.observations) == 1 or not statement.subject
-    if finding.answer == "false" and (how == "list" or (how == "table" and not few_labels)):
+    loose = how == "list" or (how == "table" and not few_labels)
+    if finding.answer == "false" and loose and finding is not wrong:
         return None  # parts need not be all parts
     return replace(
         finding, why="; ".join(w for w in (f"they add up to {whole:,.0f}", finding.why) if w)
@@ -135,11 +137,13 @@ def masked(statement: Statement, source: Source) -> Finding:
     """That every image has a mask, or a coverage in percent."""
     value = statement.values[0] if statement.values else 100.0
     slack = statement.step / 2 * 1.01 if statement.values else 0.0
-    asked = Quantity("masks")
+    of = quantity(replace(statement, unit="images"), source) if statement.subject else IMAGES
+    of = replace(of, unit="images", known=True)
+    asked = replace(of, unit="masks")
     sides: list[tuple[bool | None, str]] = []
     for images, masks in (
-        (source.count(IMAGES), source.count(asked)),
-        (source.total, source.recorded(asked)),
+        (source.count(of), source.count(asked)),
+        (source.recorded(of), source.recorded(asked)),
     ):
         if images and masks is not None:
             share = 100 * masks / images
@@ -189,25 +193,8 @@ def _mentioned(table: pl.DataFrame, columns: Sequence[str]) -> int:
     return sum(table[c].null_count() < table.height for c in columns)
 
 
-def same_quantity(statements: Sequence[tuple[Statement, Quantity]]) -> dict[int, str]:
-    """For each place in the list where another line gives the same thing another number: a note."""
-    notes = {}
-    for at, (statement, asked) in enumerate(statements):
-        others = [
-            (s.line, s.values[0])
-            for s, q in statements
-            if q == asked
-            and not s.hedge
-            and not _fits(statement, int(s.values[0]))
-            and not _fits(s, int(statement.values[0]))
-        ]
-        if asked.known and not statement.hedge and others:
-            line, value = others[0]
-            notes[at] = f"line {line} of the card says {value:,.0f}"
-    return notes
-
-
-def _fits(statement: Statement, found: int) -> bool:
+def fits(statement: Statement, found: float) -> bool:
+    """The number stated, as exact as it is written, can be said of what was found."""
     slack = statement.step / 2 if statement.step > 1 else 0.0
     return agrees(statement.values[0], found, statement.hedge, slack)
 
@@ -238,9 +225,29 @@ def _other_meaning(statement: Statement, source: Source, asked: Quantity) -> Fin
         others.append(Quantity("masks"))
     for other in others:
         for number, authority in ((source.count(other), COPY), (source.recorded(other), RECORD)):
-            if number is not None and _fits(statement, number):
+            if number is not None and fits(statement, number):
                 names = " ".join(name for name, _ in other.labels)
                 return true(authority, f"{number:,} {names} {other.unit}".replace("  ", " "))
+    return None
+
+
+def _named_part(statement: Statement, source: Source, asked: Quantity) -> Finding | None:
+    """A split or a label that the sentence names elsewhere: "a test set of 5 images (2 people)"."""
+    if statement.table:
+        return None
+    text = f" {' '.join(singular(w) for w in words(statement.context))} "
+    parts = [replace(asked, split=name) for name in split_names(statement.context)]
+    parts += [
+        replace(asked, labels=((observation, state),))
+        for named, observation in source.vocabulary
+        if named and f" {' '.join(named)} " in text
+        for state in (1, 0)
+    ]
+    for part in parts:
+        for number, authority in ((source.count(part), COPY), (source.recorded(part), RECORD)):
+            if part != asked and number is not None and fits(statement, number):
+                of = part.split or " ".join(name for name, _ in part.labels)
+                return true(authority, f"{number:,} {part.unit} of {of}")
     return None
 
 

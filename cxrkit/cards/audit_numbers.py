@@ -65,7 +65,8 @@ _OTHER = re.compile(
     r"|\b(?:aged?|ages)\s+(?:from\s+|between\s+)?\d+\s*(?:-|\u2013|to|and)\s*\d+"
     r"|\b\d+(?:\.\d+)?\s*(?:-|\u2013|to)\s*\d+(?:\.\d+)?\s*(?:years?|months?|days?)"
     r"|\b\d+(?:\.\d+)?[- ]?(?:years?|yrs?|months?|days?|hours?|bits?)\b"
-    r"|\b\d+(?:\.\d+)?[- ]?(?:GB|MB|TB|GiB|mm|cm|px|dpi|kV)\b"
+    r"|\b(?:\d+\.\d+|\d{1,2}) ?TB\b(?!-)"  # terabytes; more of them are tuberculosis
+    r"|\b\d+(?:\.\d+)?[- ]?(?:GB|MB|GiB|mm|cm|px|dpi|kV)\b"
     r"|\b\d+(?:\.\d+)?\s*(?:e-?\d+|[x\u00d7*]\s*10\s?(?:\^\s?[-\u2212]?|[-\u2212])\d+)\b",
     re.IGNORECASE,
 )

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from cxrkit.cards import audit_numbers, audit_scores
-from cxrkit.cards.audit_about import made, shortened
+from cxrkit.cards.audit_about import about, made, shortened
 from cxrkit.cards.audit_markdown import Sentence
 from cxrkit.cards.audit_numbers import Number
 from cxrkit.cards.audit_statement import Kind, Statement
@@ -31,7 +31,7 @@ _RESTRICTS = (("with",), ("without",), ("in",), ("for",), ("of",))
 _THE = word_set("the these those them all total")
 _KEY = re.compile(
     r"(?:(?:number|total|count|sum|no\.?|#)\s*(?:number\s*)?(?:of\s+)?(?P<of>[\w\s-]{3,40}?)"
-    r"\s*(?:is|are|was|were|:|=|of)?|^(?P<key>[A-Za-z][\w\s/-]{2,50}?)\s*[:=]|\((?P<n>n)\s*=)"
+    r"\s*(?:is|are|was|were|:|=|of)?|(?:^|[,;]\s*)(?P<key>[A-Za-z][\w\s/-]{2,50}?)\s*[:=]|\((?P<n>n)\s*=)"
     r"\s*(?:about|around|approximately|over|more than|~)?\s*$",
     re.IGNORECASE,
 )
@@ -256,6 +256,16 @@ def _sums(sentence: Sentence, counts: list[_Count]) -> Iterator[Statement]:
         if whole > rest:
             yield _sum(sentence, [away, rest], whole, numbers[0].start, numbers[2].end, ("rest",))
             return
+    by_archive: dict[tuple[str, ...], list[_Count]] = {}
+    for count in counts:
+        names, _ = about(sentence, count.number.start, count.number.end)
+        by_archive.setdefault(names, []).append(count)
+    for group in by_archive.values():
+        yield from _listed(sentence, group)
+
+
+def _listed(sentence: Sentence, counts: list[_Count]) -> Iterator[Statement]:
+    """What a list of parts of one archive adds up to."""
     parts_of = [c for c in counts if _is_part(c)]
     if len(counts) > 2 and counts[0].number.value == sum(c.number.value for c in counts[1:]):
         parts_of = counts[1:]
@@ -266,6 +276,7 @@ def _sums(sentence: Sentence, counts: list[_Count]) -> Iterator[Statement]:
     totals = [
         c for c in counts if c not in parts_of and c.unit in units and c.number.value > largest
     ]
+    text = sentence.text
     strong = bool(_WHOLE.search(text)) or (len(parts_of) > 2 and bool(_LISTS.search(text)))
     yield replace(
         _sum(

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import zip_longest
 
 from cxrkit.cards import audit_about, audit_numbers, audit_phrases
 from cxrkit.cards.audit_about import made, shortened
@@ -62,6 +63,7 @@ _STATISTIC = (
     ("median", re.compile(r"\bmedian\b[^\d]*$", re.I)),
     ("mean", re.compile(r"\b(?:mean|average)\b[^\d]*$", re.I)),
 )
+_GOES_ON = re.compile(r"(?:It|They|These|This|Then|The (?:data|dataset|images))\b")
 _NAMELY = re.compile(r"(?:\bnamely\b,?|\bincluding\b|:|\bsuch as\b)\s*", re.IGNORECASE)
 
 
@@ -69,8 +71,9 @@ def in_sentences(sentences: tuple[Sentence, ...]) -> list[Statement]:
     """Every statement of the prose, in the order of the lines."""
     found: list[Statement] = []
     described: dict[str, list[Sentence]] = {}
-    for sentence in sentences:
+    for sentence, following in zip_longest(sentences, sentences[1:]):
         found += audit_phrases.in_sentence(sentence)
+        found += _making(sentence, following)
         for read in (_rules, _sizes, _sources, _formats, _paths, _labels):
             found += read(sentence)
         opened = _FILE.match(sentence.text)
@@ -121,7 +124,7 @@ def tree(block: Code) -> list[tuple[int, str]]:
 
 
 def _rules(sentence: Sentence) -> Iterator[Statement]:
-    """That every image has a mask, that no patient is in two splits, how something was made."""
+    """That every image has a mask, that no patient is in two splits."""
     text = sentence.text
     each, mask = _EACH.search(text), _EACH_MASK.search(text)
     restricted = each and re.match(r"\s+(?:with|without|that|whose|which)\b", text[each.end() :])
@@ -131,16 +134,25 @@ def _rules(sentence: Sentence) -> Iterator[Statement]:
             yield made(sentence, "each", start, end, unit="masks")
     if overlap := _OVERLAP.search(text):
         yield made(sentence, "overlap", overlap.start(), overlap.end(), shortened(text))
-    if making := MAKING.search(text):
-        names = audit_about.about(sentence, making.start(), making.end())
-        rate = audit_numbers.rate(text) if "rate" in text.lower() else None
-        if rate is not None:
-            shown = f"learning rate {rate:g}"
-            yield made(sentence, "rate", *making.span(), shown, values=(rate,))
-        yield Statement(
-            sentence.line(making.start()), " / ".join(sentence.section), shortened(text),
-            "making", about=names[0], context=text, quoted=is_quoted(text, sentence.section),
-        )  # fmt: skip
+
+
+def _making(sentence: Sentence, following: Sentence | None) -> Iterator[Statement]:
+    """How something was made; "It was then split" goes on with the sentence before."""
+    text = sentence.text
+    making = MAKING.search(text)
+    if making is None:
+        return
+    names, _ = audit_about.about(sentence, making.start(), making.end())
+    rate = audit_numbers.rate(text) if "rate" in text.lower() else None
+    if rate is not None:
+        yield made(sentence, "rate", *making.span(), f"learning rate {rate:g}", values=(rate,))
+    same = following is not None and following.section == sentence.section
+    goes_on = same and following is not None and _GOES_ON.match(following.text)
+    context = f"{text} {following.text}" if goes_on and following is not None else text
+    yield Statement(
+        sentence.line(making.start()), " / ".join(sentence.section), shortened(text),
+        "making", about=names, context=context, quoted=is_quoted(text, sentence.section),
+    )  # fmt: skip
 
 
 def _sizes(sentence: Sentence) -> Iterator[Statement]:

@@ -10,7 +10,7 @@ from cxrkit.cards.audit_statement import Statement
 
 _METRIC = re.compile(
     r"\b(?:(?P<dice>dice|dsc)|(?P<iou>iou|jaccard|intersection[- ]over[- ]union)|"
-    r"(?P<precision>precision)|(?P<recall>recall|sensitivity)|(?P<f1>f1))"
+    r"(?P<other>accuracy|specificity|auc|auroc|npv|ppv)|(?P<precision>precision)|(?P<recall>recall|sensitivity)|(?P<f1>f1))"
     r"(?:[- ](?:similarity|score|coefficient|index|measure))*",
     re.IGNORECASE,
 )
@@ -31,7 +31,7 @@ def in_sentence(sentence: Sentence, numbers: list[Number]) -> Iterator[tuple[Num
             nexts = [s for s, _, _ in named if s > start]
             bound = min([end + 60, *nexts])
             number = next((n for n in scores if end <= n.start < bound), None)
-        if number is None or "loss" in sentence.text[end : end + 6].lower():
+        if number is None or name == "other" or "loss" in sentence.text[end : end + 6].lower():
             continue
         scale = 0.01 if number.percent or number.value > 1 else 1.0
         yield number, made(

@@ -10,11 +10,13 @@ from cxrkit.cards.audit_markdown import Section, Sentence, Table
 from cxrkit.cards.audit_statement import Statement
 from cxrkit.cards.audit_words import (
     FOREIGN,
+    MAKING,
     SPLIT,
     UNIT,
     format_name,
     is_quoted,
     split_names,
+    without_archives,
     word_set,
     words,
 )
@@ -46,6 +48,7 @@ _METRICS = {
     "recall": "recall", "sensitivity": "recall", "f1": "f1", "f1-score": "f1",
 }  # fmt: skip
 _NO_COUNT = frozenset(_STATISTIC) | word_set("age date year height width")
+_FILE = re.compile(r"[\w.-]+\.(?:csv|tsv|txt|json|xlsx?)(?:\.gz)?", re.IGNORECASE)
 _PERCENT = re.compile(r"\b(?:percent\w*|share|proportion|freq\w*)\b|%|\(%\)", re.IGNORECASE)
 
 
@@ -74,7 +77,7 @@ def in_tables(tables: Sequence[Table]) -> list[Statement]:
         grid = _oriented(_grid(table))
         cells = [s for row in grid.rows for s in _row(grid, *row)]
         found += _shares_of_counts(cells)
-        found += [*_sums(grid), *_labels(grid)]
+        found += [*_sums(grid), *_labels(grid), *_files(grid)]
     return found
 
 
@@ -156,7 +159,7 @@ def _cell(grid: _Grid, name: str, cell: _Cell) -> Iterator[Statement]:
     """What one cell says; nothing where its row and column have no word for it."""
     key = f"{name} {cell.column}".strip()
     lower, said = key.lower(), words(key)
-    base = _statement(grid, cell, f"{key}: {cell.text}")
+    base = _statement(grid, cell, f"{key}: {cell.text}", f"{name} {cell.column}")
     items = [i.strip() for i in re.split(r"[,;/]|\band\b|:(?!/)", cell.text) if i.strip()]
     if "format" in said or "suffix" in said:
         named = [i for i in items if format_name(i) or i.startswith(".") or len(items) == 1]
@@ -210,7 +213,7 @@ def _number(grid: _Grid, name: str, cell: _Cell, base: Statement) -> Iterator[St
             base, kind="count", subject=subject, values=(numbers[0].value,), unit=_unit(grid, said),
             hedge=numbers[0].hedge, step=numbers[0].step,
         )  # fmt: skip
-    elif re.search(r"\d|https?:", cell.text):
+    elif re.search(r"\d|https?:", cell.text) or MAKING.search(cell.text):
         key = f"{name}: " if name and not re.search(r"\d", name) else ""
         sentence = Sentence(grid.section, f"{key}{cell.text}", ((0, cell.line),))
         for statement in audit_prose.in_sentences((sentence,)):
@@ -219,6 +222,7 @@ def _number(grid: _Grid, name: str, cell: _Cell, base: Statement) -> Iterator[St
 
 def _subject(name: str, column: str) -> tuple[str, ...]:
     """The words of the row and the column, in that order; a total has no words of its own."""
+    name = without_archives(name)
     of_row = () if _TOTAL.match(name) else words(name)
     of_column = () if _TOTAL.match(column) else words(column)
     # "0-9", "class 1": the number restricts what is counted, and no word says how.
@@ -235,13 +239,13 @@ def _unit(grid: _Grid, said: Sequence[str]) -> str:
     return "items" if {"volume", "num", "count", "quantity", "number"} & set(said) else "images"
 
 
-def _statement(grid: _Grid, cell: _Cell, text: str) -> Statement:
+def _statement(grid: _Grid, cell: _Cell, text: str, name: str = "") -> Statement:
     return Statement(
         line=cell.line,
         section=" / ".join(grid.section),
         text=shortened(re.sub(r"^[:\s]+", "", text)),
         kind="count",
-        about=audit_about.about_section(grid.section),
+        about=audit_about.about_section((*grid.section, *([name] if name else []))),
         quoted=is_quoted(cell.beside, grid.section),
         context=text,
         table=grid.line,
@@ -330,6 +334,18 @@ def _whole(text: str) -> float | None:
         return None
     numbers = audit_numbers.numbers(text)
     return numbers[0].value if numbers else None
+
+
+def _files(grid: _Grid) -> Iterator[Statement]:
+    """Tables of data that the rows describe, each with the lines that do."""
+    lines: dict[str, list[int]] = {}
+    for name, cells in grid.rows:
+        if cells and _FILE.fullmatch(name):
+            lines.setdefault(name, []).append(cells[0].line)
+    for name, numbers in lines.items():
+        often = f" {len(numbers)} times" if len(numbers) > 1 else ""
+        base = _statement(grid, _Cell("", "", numbers[0]), f"{name} is described{often}")
+        yield replace(base, kind="file", words=(name,), values=tuple(map(float, numbers)))
 
 
 def _labels(grid: _Grid) -> Iterator[Statement]:

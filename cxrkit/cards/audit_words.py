@@ -35,7 +35,7 @@ FOREIGN = word_set(
     "epoch epochs year years month months day days hour hours radiologist radiologists expert "
     "experts reader readers annotator annotators physician physicians doctor doctors hospital "
     "hospitals institution institutions center centers centre centres country countries fold "
-    "folds layer layers gb mb tb gib pixel pixels bit bits point points parameter parameters "
+    "folds layer layers gb mb gib pixel pixels bit bits point points parameter parameters "
     "token tokens paper papers model models network networks iteration iterations batch video "
     "videos page pages level levels stage stages step steps set sets dataset datasets database "
     "databases challenge source sources type types group groups version versions part parts task "
@@ -48,13 +48,14 @@ VIEWS = word_set("frontal frontal-view lateral pa ap posteroanterior anteroposte
 # Words with a noun that leave what it counts as it is.
 HARMLESS = word_set(
     "chest thoracic thorax x ray x-ray xray cxr lung lungs pulmonary radiographic radiography "
-    "radiology imaging digital medical clinical diagnostic 2d grayscale gray-scale greyscale jpeg "
-    "jpg png dicom high-quality high-resolution resolution quality unique distinct different "
-    "individual total overall whole entire full complete original anonymized anonymised "
-    "de-identified deidentified labelled labeled annotated available public publicly corresponding "
-    "associated segmented segmentation binary adult pediatric paediatric free-text real released "
-    "large-scale number count counts num quantity data volume value values the a an of these in "
-    "all no. per dataset set sets view views image images frequency are is it there"
+    "radiology imaging digital medical clinical diagnostic 2d grayscale gray-scale greyscale "
+    "jpeg jpg png dicom high-quality high-resolution resolution quality unique distinct "
+    "different individual total overall whole entire full complete original anonymized "
+    "anonymised de-identified deidentified labelled labeled annotated available public "
+    "publicly corresponding associated coverage segmented segmentation binary adult pediatric "
+    "paediatric free-text real released large-scale number count counts num quantity data "
+    "volume value values the a an of these in all no. per dataset set sets view views image "
+    "images frequency are is it there"
 )
 
 SPLIT = {
@@ -152,6 +153,13 @@ def archives_in(text: str) -> list[tuple[str, int, int]]:
     """The archives that a text names, with the place, in that order."""
     found = [(n, m.start(), m.end()) for n, p in _ARCHIVE.items() for m in p.finditer(text)]
     return sorted(found, key=lambda hit: hit[1])
+
+
+def without_archives(text: str) -> str:
+    """The text without the names of archives."""
+    for _, start, end in reversed(archives_in(text)):
+        text = f"{text[:start]}{' ' * (end - start)}{text[end:]}"
+    return " ".join(text.split())
 
 
 def format_name(word: str) -> str:
