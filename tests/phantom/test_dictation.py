@@ -377,6 +377,7 @@ def test_the_labeler_agrees_with_the_truth() -> None:
     the labeler reads the reports of hospitals (that is measured on Open-i's).
     Labels, `labeler.label(..., "strict")`: F1 of 1 .956, of 0 .997, of -1 .979.
     Mentions, `assertion`: present .987, absent .997, uncertain .987, historical 1.000.
+    Another 500 reports gave .957, .997, .967 and .977, .995, .968, 1.000.
     Read one by one, what is missing is the labeler's ("is due to overlapping structures", "seen on
     ___ has resolved", "not present on ___", "A, B versus C") and misprints of cues.
     """
