@@ -56,7 +56,7 @@ def label(text: str, mode: Mode = "strict", vocabulary: Vocabulary = "chexpert")
 
 
 def _names_failure(sentence: str, event: Event) -> bool:
-    return sentence[event.start : event.end].lower() in ("chf", "heart failure")
+    return sentence[event.start : event.end].lower().split() in (["chf"], ["heart", "failure"])
 
 
 def _strict(text: str, vocabulary: Vocabulary) -> dict[str, int]:

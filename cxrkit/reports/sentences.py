@@ -6,7 +6,8 @@ from collections.abc import Iterator
 # A stop with a blank or the end behind it, a stop that lacks its blank ("clear.Heart"), a blank
 # line, and a line that begins a new item of a numbered list.
 _END = re.compile(
-    r"[.!?]+(?=[\s)\"']|$)|\.(?=[A-Z][a-z])|\n[ \t\r]*\n\s*|\n[ \t]*(?=\d{1,2}[.)]\s)"
+    r"[.!?]+(?=[\s)\"']|$)|(?<=[A-Za-z]{3})\.(?=[A-Za-z]{2})"
+    r"|\n[ \t\r]*\n\s*|\n[ \t]*(?=\d{1,2}[.)]\s)"
 )
 _WORD = re.compile(r"[\w.]*$")
 _ABBREVIATIONS = frozenset({"dr", "vs", "mr", "mrs", "approx", "e.g", "i.e", "cf", "no", "st"})

@@ -2,6 +2,7 @@
 
 import csv
 import tarfile
+import textwrap
 from collections import Counter
 from pathlib import Path
 from xml.etree import ElementTree
@@ -93,3 +94,33 @@ def test_sentences_marked_by_hand(parts: Parts) -> None:
         both = counts[state, state]
         apart = sum(n for (a, b), n in counts.items() if (a == state) != (b == state))
         assert 2 * both / (2 * both + apart) >= limit, state
+
+
+def reworded(text: str, how: str) -> str:
+    """The same report in another form that says the same."""
+    paragraphs = text.split("\n\n")
+    return {
+        "capitals": text.upper(),
+        "small letters": text.lower(),
+        "full stop": text.rstrip(". ") + ".",
+        "no full stop": text.rstrip(". "),
+        "white space": text.replace(" ", "  "),
+        "other lines": "\n\n".join(textwrap.fill(p, 60) for p in paragraphs),
+        "carriage returns": text.replace("\n", "\r\n"),
+        "XXXX": text.replace(". ", ". XXXX "),
+        "___": text.replace(". ", ". ___ "),
+    }[how]
+
+
+@pytest.mark.parametrize("mode", ["strict", "chexpert", "negbio"])
+@pytest.mark.parametrize(
+    "how",
+    ["capitals", "small letters", "full stop", "no full stop", "white space", "other lines",
+     "carriage returns", "XXXX", "___"],
+)  # fmt: skip
+def test_the_form_of_a_report_changes_no_label(parts: Parts, mode: labeler.Mode, how: str) -> None:
+    ids = sorted({identity for identity, _ in parts})[::6]
+    texts = [text for text in (text_of(parts, i) for i in ids) if text]
+    changed = [t for t in texts if labeler.label(t, mode) != labeler.label(reworded(t, how), mode)]
+    assert len(texts) > 400
+    assert len(changed) == 0
