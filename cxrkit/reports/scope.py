@@ -208,12 +208,14 @@ def _looks_back(between: Sequence[str], cue: str) -> bool:
     """The words between a phrase and a cue behind it leave the phrase in the cue's subject."""
     if cue in words("adjective"):  # "pain free", "effusion is absent"
         return len(between) <= _ADJACENT and "," not in between and "and" not in between
-    listed = "or" in between or "," in between
-    if len(between) > (_BACKWARD + 6 if listed else _BACKWARD):
+    listed = "or" in between
+    if len(between) > (_BACKWARD + 6 if listed or "," in between else _BACKWARD):
         return False
     for place, word in enumerate(between[:-1]):
         following = between[place + 1]
-        if word in (",", "and") and following in words("determiner") | words("degree"):
+        if word not in (",", "and"):
+            continue
+        if following in words("determiner") or (following in words("degree") and not listed):
             return False
     # Behind a comma the words before the cue must be the subject's: "A, B or C is not seen".
     if "," in between and "or" not in between and "and" not in between:
