@@ -54,6 +54,7 @@ def _steps(verdict: Verdict, verdicts: Sequence[Verdict]) -> str:
     for rest in near:
         away = said.values[0] - rest.statement.values[0]
         removed = any(v.statement.values[0] == away and v is not rest for v in near)
-        if rest.answer != "false" and 0 < away < rest.statement.values[0] and removed:
+        same = rest.statement.unit == said.unit and rest.authority and rest.answer != "false"
+        if same and 0 < away < rest.statement.values[0] and removed:
             return f"{said.values[0]:,.0f} - {away:,.0f} = {rest.statement.values[0]:,.0f}"
     return ""

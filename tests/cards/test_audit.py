@@ -397,6 +397,47 @@ def test_patients_in_two_splits_are_counted(tmp_path: Path) -> None:
     assert (verdict.answer, verdict.found) == ("false", "1 patients are in several splits")
 
 
+def test_a_split_that_the_sentence_names_is_what_its_numbers_count(tmp_path: Path) -> None:
+    root = nih(tmp_path, {"00000001": 3, "00000002": 2, "00000003": 2}, {"00000002"})
+    text = "It has a training set of 5 images (2 patients) and a test set of 2 images (1 patients)."
+    verdicts = audited(
+        f"# NIH chest\n\n{text}\n\n{text.replace('(2', '(6')}\n", "chestx-ray14", root
+    )
+    counts = [(v.statement.line, v.answer) for v in verdicts if v.statement.kind == "count"]
+    assert [a for line, a in counts if line == 3] == ["true"] * 4
+    assert [a for line, a in counts if line == 5] == ["true", "false", "true", "true"]
+
+
+def test_a_table_of_archives_is_compared_row_by_row(copies: Path) -> None:
+    card = (
+        "# Sets\n\n| Dataset | Images | Patients |\n|---|---|---|\n| Shenzhen | 662 | - |\n"
+        "| NIH ChestX-ray14 | 112,120 | 32,717 |\n| MIMIC-CXR | 371,920 | 65,379 |\n"
+        "| PLCO | 89,000 | 25,000 |\n"
+    )
+    found = {v.statement.values[0]: (v.answer, v.found, v.authority.split(":")[0])
+             for v in audited(card, "shenzhen", copies / "shenzhen")
+             if v.statement.values[0] < 89000 or v.statement.values[0] > 1e5}  # fmt: skip
+    assert found[662] == ("true", "662", "counted on this copy")
+    assert found[112120][0] == found[65379][0] == "true"
+    assert found[112120][2] == "recorded facts of the release"
+    assert found[32717][:2] == ("false", "published 30,805")
+    assert found[371920][:2] == ("false", "published 377,110")
+
+
+def test_a_number_that_the_card_works_out_further_is_not_false(copies: Path) -> None:
+    card = (
+        "# CXLSeg\n\n## Methods\n\nWe took 27 frontal images. 10 of them had no report, so "
+        "there are {} images.\n"
+    )
+    root = copies / "cxlseg"
+    whole = archives.table(archives.load("cxlseg"), root).height
+    taken = card.replace("27", str(whole + 10)).format(whole)
+    answers = [v.answer for v in audited(taken, "cxlseg", root)]
+    assert answers == ["unverifiable", "unverifiable", "true"]
+    other = card.replace("27", str(whole + 11)).format(whole)
+    assert next(v.answer for v in audited(other, "cxlseg", root)) == "false"
+
+
 def test_percentages_are_checked_against_the_counts_beside_them(tmp_path: Path) -> None:
     card = (
         "| Label | Quantity | Percentage |\n|---|---|---|\n"
