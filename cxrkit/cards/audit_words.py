@@ -131,7 +131,7 @@ _QUOTED = re.compile(
     r"\b(?:is|are|was|were) (?:false|wrong|incorrect|an error)\b|\bfalse:",
     re.IGNORECASE,
 )
-_ERRORS = re.compile(r"\b(?:traps?|pitfalls?|errat(?:a|um)|known (?:errors?|issues?))\b", re.I)
+_ERRORS = re.compile(r"\b(?:traps?|pitfalls?|errat(?:a|um)|known errors?)\b", re.I)
 
 
 def is_quoted(text: str, section: Sequence[str]) -> bool:
