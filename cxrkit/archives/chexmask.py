@@ -61,7 +61,7 @@ CARD = Card(
     published_on="2023-06-27",
     article="https://arxiv.org/abs/2307.03293",
     tasks=("segmentation",),
-    patients="from names: ChestX-ray14 (digits before the underscore), CheXpert and MIMIC-CXR-JPG "
+    patients="names: ChestX-ray14 (digits before the underscore), CheXpert and MIMIC-CXR-JPG "
     "(folders); unknown for PadChest and VinDr-CXR",
     observations=(),  # labels are the business of the sources
     mask_of="lungs",

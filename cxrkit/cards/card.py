@@ -156,7 +156,8 @@ def _categories(table: pl.DataFrame, observations: Sequence[str]) -> int:
 
 def _file_kind(measured: pl.DataFrame) -> pl.Expr:
     """ "PNG, 8 bits", or what is wrong with the file."""
-    fine = pl.format("{}, {} bits", pl.col("kind").str.to_uppercase(), pl.col("bits"))
+    kind = pl.col("kind").replace({k: _kind(k) for k in measured["kind"].unique()})
+    fine = pl.format("{}, {} bits", kind, pl.col("bits"))
     faults = measured["fault"].to_list()
     kinds = measured.select(fine.fill_null("").alias("k"))["k"].to_list()
     words = [_reason(f[:4]) if f else kind for f, kind in zip(faults, kinds, strict=True)]
@@ -170,7 +171,12 @@ def _reason(code: str) -> str:
 def _kinds(measured: pl.DataFrame) -> Names:
     fine = measured.filter(pl.col("fault") == "")
     found = fine.group_by("kind").len().sort(["len", "kind"], descending=[True, False])
-    return tuple(kind.upper() for kind in found["kind"])
+    return tuple(_kind(kind) for kind in found["kind"])
+
+
+def _kind(kind: str) -> str:
+    """The name of a kind of file: an abbreviation but for the files without a header."""
+    return kind if kind == "headerless" else kind.upper()
 
 
 def _regions(table: pl.DataFrame, annotations: pl.DataFrame | None) -> Tally:

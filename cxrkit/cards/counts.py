@@ -4,7 +4,7 @@ Counts are kept flat under a key such as ("label", "Edema", "train", "present"),
 that hold between them: `disclosure` needs to know what can be computed from what.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -90,7 +90,8 @@ def banded(column: str, bands: Mapping[str, int]) -> pl.Expr:
 def general(table: pl.DataFrame, bands: Mapping[str, int]) -> Tally:
     """All images, and their parts by split, view, sex, age band and by mask, of a prepared table.
 
-    A property that is unknown for every image is left out. ("patients", "in several splits") counts
+    A property that is unknown for every image is left out; an age band without images is a zero,
+    for an axis of ages has no gaps. ("patients", "in several splits") counts
     people of whom images are in more than one split.
     """
     tally = Tally({IMAGES: _count(table)})
@@ -101,7 +102,7 @@ def general(table: pl.DataFrame, bands: Mapping[str, int]) -> Tally:
         "age band": [*bands, UNKNOWN],
     }
     for column, names in order.items():
-        found = _parts(table, column, (column,), IMAGES, names)
+        found = _parts(table, column, (column,), IMAGES, names, empty=bands)
         if set(found.names(column)) - {UNKNOWN, NO_SPLIT}:
             tally += found
     if tally.names("split"):
@@ -125,7 +126,7 @@ def labels(table: pl.DataFrame, observations: Sequence[str], known: Tally) -> Ta
         whole = ("label", observation, ALL, "present")
         for column in ("view", "sex", "age band"):
             if names := known.names(column):
-                tally += _parts(present, column, (column, observation), whole, names, complete=True)
+                tally += _parts(present, column, (column, observation), whole, names, empty=names)
     return tally + Tally({}, tuple(_exclusive(table, observations, known)))
 
 
@@ -149,15 +150,15 @@ def _parts(
     start: Key,
     whole: Key,
     names: Sequence[str],
-    complete: bool = False,
+    empty: Container[str] = (),
 ) -> Tally:
     """Counts under `start` for each value of the column, those of `names` in their order first.
 
-    `complete` keeps the names that no row has, as zeros.
+    The names in `empty` are kept as zeros where no row has them.
     """
     rows = table.group_by(column).agg(pl.len(), pl.col("person").n_unique().alias("people"))
     found = {str(name): Count(images, people) for name, images, people in rows.iter_rows()}
-    ordered = [n for n in names if n in found or complete]
+    ordered = [n for n in names if n in found or n in empty]
     # By name, never by number: an order would tell which of two withheld counts is larger.
     ordered += sorted(set(found) - set(names), key=lambda name: (name == UNKNOWN, name))
     counts = {(*start, name): found.get(name, Count(0, 0)) for name in ordered}

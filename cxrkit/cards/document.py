@@ -59,18 +59,21 @@ class Listing:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of text; columns that hold only numbers are set to the right."""
+    """A table of text; columns that hold only numbers are set to the right, but for `words`."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    words: tuple[str, ...] = ()
     kind: str = "table"
 
     @property
     def numeric(self) -> tuple[bool, ...]:
         """For each column, whether every cell is a number, blank or withheld."""
         return tuple(
-            bool(self.rows) and all(_NUMBER.fullmatch(row[place]) for row in self.rows)
-            for place in range(len(self.columns))
+            bool(self.rows)
+            and name not in self.words
+            and all(_NUMBER.fullmatch(row[place]) for row in self.rows)
+            for place, name in enumerate(self.columns)
         )
 
 

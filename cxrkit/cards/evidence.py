@@ -10,21 +10,23 @@ from cxrkit.cards.counts import UNKNOWN
 from cxrkit.cards.disclosure import LEAST
 from cxrkit.cards.document import Block, Figure, Heading, Items, Pairs, Section, Table, Text
 from cxrkit.cards.facts import Checked, Facts
-from cxrkit.cards.published import images, people, share, spread
+from cxrkit.cards.published import amount, images, people, share, spread
 from cxrkit.errors import NAMES
 
 _LIBRARIES = ("numpy", "opencv-python-headless", "polars", "jinja2")
 _GROUPS = 20  # groups of identical files that are named
+_ORIGIN, _FIELDS = "How the labels were made", "Where the fields are read"
+_UNKNOWN = "unknown: "  # with it begins what a card says where patients are not known
 _CONVENTIONS = {
     "excluded": "The lung behind the heart is not in the mask.",
     "included": "Most of the lung behind the heart is in the mask.",
 }
 _VERDICTS = {
-    "agrees": "agree",
-    "differs": "differ",
-    "known error": "differ and are known to be wrong",
-    "cannot tell": "cannot be told in this copy",
-    "withheld": "withheld",
+    "agrees": ("agrees", "agree"),
+    "differs": ("differs", "differ"),
+    "known error": ("known to be wrong",) * 2,
+    "cannot tell": ("cannot be told in this copy",) * 2,
+    "withheld": ("withheld",) * 2,
 }
 _LICENCES = {
     "open": "open: free to pass on with attribution, as the terms say",
@@ -45,7 +47,7 @@ def sections(facts: Facts) -> list[Section]:
         Section("Identical files", tuple(_identical(facts))),
         Section("Lineage", (_lineage(facts),)),
         Section("Licence and terms", (_terms(facts),)),
-        Section("How the labels were made", tuple(_labels(facts))),
+        Section(_ORIGIN if facts.observations else _FIELDS, tuple(_labels(facts))),
         Section("Traps", (Items(facts.card.traps),) if facts.card.traps else ()),
         Section("How this card was made", tuple(_made())),
     ]
@@ -56,7 +58,7 @@ def _claims(claims: Sequence[Checked]) -> list[Block]:
     if not claims:
         return []
     found = [(words, sum(c.verdict == v for c in claims)) for v, words in _VERDICTS.items()]
-    said = ", ".join(f"{number} {words}" for words, number in found if number)
+    said = ", ".join(f"{number} {words[number > 1]}" for words, number in found if number)
     rows = tuple(
         (
             c.what,
@@ -68,9 +70,10 @@ def _claims(claims: Sequence[Checked]) -> list[Block]:
         )
         for c in claims
     )
+    columns = ("claim", "published", "found", "verdict", "source", "note")
     return [
         Text(f"{len(claims)} published numbers, counted in this copy: {said}."),
-        Table(("claim", "published", "found", "verdict", "source", "note"), rows),
+        Table(columns, rows, words=("claim", "verdict", "source", "note")),
     ]
 
 
@@ -82,21 +85,25 @@ def _patients(facts: Facts) -> list[Block]:
         f"{people(whole)} in all.",
         "none": "Patients are unknown: every image counts as a person of its own.",
     }[facts.patients]
+    known = facts.patients != "none"
     origin = f" Where the patient comes from: {facts.card.patients}." if facts.card.patients else ""
+    if not known and facts.card.patients.startswith(_UNKNOWN):
+        reason = facts.card.patients.removeprefix(_UNKNOWN)
+        origin = f" {reason[0].upper()}{reason[1:]}."
     blocks: list[Block] = [Text(said + origin.replace("..", "."))]
-    if facts.patients != "none":
+    if known:
         blocks += _per_patient(facts)
     splits = facts.tally.names("split")
     if not splits:
         return [*blocks, Text("The archive has no split of its own.")]
-    known = facts.patients != "none"
     found = [(s, facts.count("split", s)) for s in splits]
     rows = [(s, images(count), *([people(count)] if known else [])) for s, count in found]
     columns = ("split", "images", *(["patients"] if known else []))
     blocks += [Heading("Splits"), Table(columns, tuple(rows))]
     crossing = facts.count("patients", "in several splits")
     if known:
-        who = "No patient is" if crossing.people == 0 else f"{people(crossing)} patients are"
+        several = "patient is" if crossing.people == 1 else "patients are"
+        who = "No patient is" if crossing.people == 0 else f"{people(crossing)} {several}"
         blocks.append(Text(f"Leakage: {who} in more than one split."))
     return blocks
 
@@ -111,7 +118,7 @@ def _per_patient(facts: Facts) -> list[Block]:
         Table(("", "min", "median", "max"), ((said, *spread(facts.images_per_patient)),)),
         Table(("images of a patient", "patients"), tuple((b, people(c)) for b, c in bands.items())),
     ]
-    if len(bands) > 1:
+    if len(bands) > 1 and any(count.people for count in bands.values()):
         title = "Patients by their number of images"
         bars = [Bar(name, (count.people,), people(count)) for name, count in bands.items()]
         chart = charts.columns(title, bars, "images of a patient")
@@ -151,6 +158,8 @@ def _ages(facts: Facts) -> list[Block]:
         Bar(b, (facts.count("age band", b).images,), images(facts.count("age band", b)))
         for b in bands
     ]
+    if not any(part for bar in bars for part in bar.parts):
+        return []
     said = f"Images by age in years: least {least}, median {median}, most {most}."
     if facts.restricted:
         said += f" Least and most are those that at least {LEAST} people reach."
@@ -163,12 +172,11 @@ def _masks(facts: Facts) -> list[Block]:
     if not card.mask_of:
         return [Text("The archive has no masks of its own.")]
     masked, whole = facts.count("mask", "with"), facts.count("images")
-    blocks: list[Block] = [
-        Text(
-            f"Masks of the {card.mask_of}: {images(masked)} of {images(whole)} images have one "
-            f"({share(masked, whole)})."
-        )
-    ]
+    said = f"Masks of the {card.mask_of}: {amount(images(masked))} of "
+    said += f"{amount(images(whole))} images have one"
+    if masked.images is not None and whole.images:
+        said += f" ({share(masked, whole)})"
+    blocks: list[Block] = [Text(f"{said}.")]
     if card.mask_convention in _CONVENTIONS:
         blocks.append(
             Text(
@@ -265,7 +273,9 @@ def _labels(facts: Facts) -> list[Block]:
     blocks: list[Block] = [Pairs(tuple(pairs))] if pairs else []
     if card.labels_belong_to == "study":
         blocks.append(
-            Text("Each image of a study has its labels, a lateral one that may not show them too.")
+            Text(
+                "Every image of a study has its labels, a lateral one too, which may not show them."
+            )
         )
     if card.reads:
         blocks.append(Table(("field", "read from"), card.reads))

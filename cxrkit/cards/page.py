@@ -24,7 +24,8 @@ def of(facts: Facts, pictures: Sequence[Figure], more: Sequence[Section] = ()) -
     if facts.patients == "all":
         key.append(("patients", published.people(whole)))
     if facts.observations:
-        key.append(("labels", f"{len(facts.observations):,}"))
+        number = len(facts.observations)
+        key.append(("label" if number == 1 else "labels", f"{number:,}"))
     masked = facts.count("mask", "with")
     if masked.images or masked.mark:
         key.append((f"masks of the {facts.card.mask_of}", published.images(masked)))

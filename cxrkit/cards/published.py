@@ -52,18 +52,31 @@ def sections(facts: Facts, pictures: Sequence[Figure]) -> list[Section]:
 def summary(facts: Facts) -> str:
     """One sentence: how many images of how many patients, of what kind."""
     whole = facts.count("images")
-    words = f"{images(whole)} chest radiographs"
+    words = _so_many(images(whole), "chest radiographs")
     if facts.patients == "all":
-        words += f" of {people(whole)} patients"
+        words += f" of {_so_many(people(whole), 'patients')}"
     if facts.kinds:
-        words += f" as {' and '.join(facts.kinds)} files"
+        words += f" as {_listed(facts.kinds)} files"
     masked = facts.count("mask", "with")
     if masked.images or masked.mark:
-        words += f", {images(masked)} of them with a mask of the {facts.card.mask_of}"
+        words += f", {amount(images(masked))} of them with a mask of the {facts.card.mask_of}"
     named = len(facts.observations)
     if named:
         words += f", with {named} {'label' if named == 1 else 'labels'}"
     return words + "."
+
+
+def amount(number: str) -> str:
+    """A number as it stands in a sentence."""
+    return "a withheld number" if number == "withheld" else number
+
+
+def _so_many(number: str, things: str) -> str:
+    return f"{amount(number)}{' of' if number == 'withheld' else ''} {things}"
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 def _information(facts: Facts) -> list[Block]:
@@ -99,6 +112,7 @@ def _meta(facts: Facts) -> list[Block]:
                 images(facts.count("images")), ", ".join(facts.kinds) or _NOT_SHOWN,
             ),
         ),
+        words=("Task Type", "File Format"),
     )  # fmt: skip
     sizes = facts.sizes
     rows = tuple(
@@ -128,7 +142,7 @@ def _labels(facts: Facts) -> list[Block]:
     blocks: list[Block] = []
     if facts.observations:
         blocks.append(_categories(facts))
-        blocks.append(_chart(facts))
+        blocks += _chart(facts)
     masked = facts.count("mask", "with")
     if masked.images or masked.mark:
         name = "Lung" if facts.card.mask_of == "lungs" else facts.card.mask_of.capitalize()
@@ -180,24 +194,29 @@ def _states(facts: Facts) -> list[Block]:
     ]
 
 
-def _chart(facts: Facts) -> Figure:
+def _chart(facts: Facts) -> list[Block]:
     listed = facts.observations[:_MOST_BARS]
     states = [
         state
         for state in _STYLES
-        if any(facts.count("label", o, ALL, state) != Count(0, 0) for o in listed)
+        if state == "present" or any(facts.count("label", o, ALL, state).images for o in listed)
     ]
     bars = []
     for observation in listed:
         shown = [facts.count("label", observation, ALL, state) for state in states]
         present = facts.count("label", observation, ALL, "present")
-        bars.append(Bar(observation, tuple(c.images for c in shown), images(present)))
+        said = f"present: {images(present)}" if len(states) > 1 else images(present)
+        bars.append(Bar(observation, tuple(c.images for c in shown), said))
+    if not any(part for bar in bars for part in bar.parts):
+        return []
     title = f"Images by label: {', '.join(states)}"
     if len(facts.observations) > _MOST_BARS:
         title += f"; the first {_MOST_BARS} of {len(facts.observations)} labels"
     drawing = charts.rows(title, bars, {s: _STYLES[s] for s in states})
     said = f"{title}. The number is that of images where it is present."
-    return Figure("labels.svg", said, drawing.encode())
+    if facts.restricted:
+        said += " What is not shown as a number has no bar."
+    return [Figure("labels.svg", said, drawing.encode())]
 
 
 def _visualization(facts: Facts, pictures: Sequence[Figure]) -> list[Block]:
@@ -218,7 +237,10 @@ def _structure(facts: Facts) -> tuple[Block, ...]:
 
 def _source(facts: Facts) -> Pairs:
     card = facts.card
-    article = f"https://doi.org/{card.article}" if card.article.startswith("10.") else card.article
+    article = card.article
+    if article.startswith("10."):
+        article = f"https://doi.org/{article}"
+    article = article.replace("arXiv:", "https://arxiv.org/abs/")
     pairs = (
         ("Official Website", card.homepage),
         ("Article Address", article),
@@ -232,7 +254,7 @@ def _size(size: tuple[int, int] | None) -> str:
 
 
 def _number(value: int | float | None) -> str:
-    return _NOT_SHOWN if value is None else f"{value:g}" if value < 1e5 else f"{value:.0f}"
+    return _NOT_SHOWN if value is None else f"{value:.2f}".rstrip("0").rstrip(".")
 
 
 def spread(found: Spread) -> tuple[str, str, str]:

@@ -44,9 +44,13 @@ def _pattern(path: str) -> str:
 
 def _names(names: Counter[str]) -> list[str]:
     common = sorted(names, key=lambda name: (-names[name], name))
-    lines = [f"{name}   ({names[name]:,} files)" for name in common[:_MOST_NAMES]]
+    lines = [f"{name}   ({_files(names[name])})" for name in common[:_MOST_NAMES]]
     rest = common[_MOST_NAMES:]
     if rest:
         number = sum(names[name] for name in rest)
-        lines.append(f"... {len(rest)} more patterns, {number:,} files")
+        lines.append(f"... {len(rest)} more patterns, {_files(number)}")
     return lines
+
+
+def _files(number: int) -> str:
+    return "1 file" if number == 1 else f"{number:,} files"

@@ -64,13 +64,17 @@ def csv_line(row: Iterable[object]) -> str:
 
 
 HEAD = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Evidence of labels</title><style>
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Evidence of labels</title><style>
 :root { color-scheme: light dark; --line: #8884; --present: #c2410c; --absent: #15803d;
   --uncertain: #a16207; --other: #64748b; }
+@media (prefers-color-scheme: dark) { :root { --present: #fb923c; --absent: #4ade80;
+  --uncertain: #facc15; --other: #94a3b8; } }
 body { font: 16px/1.6 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
 article { border-top: 1px solid var(--line); padding: 1rem 0; }
 h2 { font-size: 1rem; margin: 0 0 .5rem; font-variant-numeric: tabular-nums; }
-pre { white-space: pre-wrap; font: inherit; margin: .5rem 0; }
+pre { white-space: pre-line; font: inherit; margin: .5rem 0; }
 mark { background: none; color: inherit; border-bottom: 2px solid var(--c); padding-bottom: 1px; }
 .present { --c: var(--present); } .absent { --c: var(--absent); }
 .uncertain { --c: var(--uncertain); }

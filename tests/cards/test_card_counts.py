@@ -76,7 +76,7 @@ def test_patients_splits_and_leakage(page: str) -> None:
         {"split": "validate", "images": "1", "patients": "1"},
         {"split": "test", "images": "2", "patients": "2"},
     ]
-    assert "Leakage: 1 patients are in more than one split." in page
+    assert "Leakage: 1 patient is in more than one split." in page
     (images,) = table(page, "", "min")
     assert (images["min"], images["median"], images["max"]) == ("1", "1", "2")
     assert table(page, "images of a patient") == [

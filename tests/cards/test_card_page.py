@@ -225,7 +225,7 @@ def test_a_tree_names_files_that_differ_in_digits_once() -> None:
     found += ["b/0a1b2c3d-4e5f6a7b.jpg", "b/00000001.jpg"]
     assert folders.drawn(found).splitlines() == [
         "a/", "    IM-#.png   (12 files)",
-        "b/", "    #.jpg   (1 files)", "    <id>.jpg   (1 files)",
+        "b/", "    #.jpg   (1 file)", "    <id>.jpg   (1 file)",
     ]  # fmt: skip
 
 
@@ -276,6 +276,11 @@ def test_numbers_stand_to_the_right() -> None:
     found = Table(("label", "images", "share"), (("a", "1,234", "3.5 %"), ("b", "<11", "-")))
     assert found.numeric == (False, True, True)
     assert document._row(("a|b", "`c|d`")) == "| a\\|b | `c\\|d` |"
+
+
+def test_a_column_of_words_stands_to_the_left_though_all_of_it_is_withheld() -> None:
+    rows = (("withheld", "withheld"), ("withheld", "withheld"))
+    assert Table(("verdict", "F"), rows, words=("verdict",)).numeric == (False, True)
 
 
 def test_every_kind_of_block_is_in_both_forms() -> None:
@@ -346,6 +351,34 @@ def test_a_histogram_has_a_column_for_each_bar() -> None:
     tags = parsed(charts.columns("t", bars, "years"))
     high = [float(str(a["height"])) for tag, a in tags.found if tag == "rect"]
     assert high == [75.0, 150.0, 0.0]
+
+
+def test_ages_that_nobody_has_keep_their_place_on_the_axis() -> None:
+    facts = facts_of([Record("x", f"{n}", f"{n}.png", age=age) for n, age in enumerate((5, 47))])
+    (row,) = table(printed(facts), "label", "0-9")
+    assert row == {"label": "all images", "0-9": "1", "10-19": "0", "20-29": "0", "30-39": "0",
+                   "40+": "1"}  # fmt: skip
+    (ages,) = (f for f in page.of(facts, []).figures if f.name == "ages.svg")
+    assert [a["height"] for tag, a in parsed(ages.drawing).found if tag == "rect"] == [
+        "150.0", "0.0", "0.0", "0.0", "150.0",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("licence", "people", "drawn"), [("open", 3, True),
+                         ("registered", 3, False), ("registered", 60, True)])  # fmt: skip
+def test_a_chart_of_withheld_numbers_alone_is_left_out(
+    licence: str, people: int, drawn: bool
+) -> None:
+    listed = [
+        Record("x", f"{n}", f"{n}.png", f"{n % people}", age=40, labels={"Edema": n // people})
+        for n in range(2 * people)
+    ]
+    names = {figure.name for figure in page.of(facts_of(listed, licence), []).figures}
+    assert ({"labels.svg", "ages.svg"} <= names) == drawn and bool(names) == drawn
+    if not drawn:
+        assert "Counted in this copy: <11 chest radiographs of <11 patients" in printed(
+            facts_of(listed, licence)
+        )
 
 
 def test_an_archive_without_labels_masks_and_patients_has_a_page() -> None:
