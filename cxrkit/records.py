@@ -36,7 +36,7 @@ class Record:
 
     @property
     def frontal(self) -> bool:
-        """The published view is PA or AP."""
+        """The published view is PA or AP, or said to be frontal without saying which."""
         return self.view in FRONTAL_VIEWS
 
 
