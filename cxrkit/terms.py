@@ -53,9 +53,10 @@ MASK_CONVENTIONS: tuple[MaskConvention, ...] = get_args(MaskConvention)
 PublishedConvention = Literal["excluded", "included", "mixed"]
 PUBLISHED_CONVENTIONS: tuple[PublishedConvention, ...] = get_args(PublishedConvention)
 
-# open: free to pass on with attribution; registered: after an agreement with its publisher;
-# credentialed: a data use agreement that also covers everything derived from it.
-LicenceClass = Literal["open", "registered", "credentialed"]
+# open: free to pass on with attribution; unchanged: free to pass on as it is, nothing made from it;
+# registered: after an agreement with its publisher; credentialed: a data use agreement that also
+# covers everything derived from it.
+LicenceClass = Literal["open", "unchanged", "registered", "credentialed"]
 
 # The names of MIMIC-CXR's split table.
 Split = Literal["train", "validate", "test"]

@@ -73,7 +73,7 @@ def _with_images(number: int) -> pl.Expr:
 CARD = Card(
     title="Open-i: Indiana University chest X-ray collection",
     homepage="https://openi.nlm.nih.gov/faq",
-    licence="open",
+    licence="unchanged",
     terms="CC BY-NC-ND 4.0, stated in every report: attribute, not for commerce, and pass on "
     "nothing that is changed, such as images cut out of these.",
     citation="""\

@@ -30,6 +30,7 @@ _VERDICTS = {
 }
 _LICENCES = {
     "open": "open: free to pass on with attribution, as the terms say",
+    "unchanged": "unchanged: free to pass on as it is, and nothing that was made from it",
     "registered": "registered: after an agreement with the publisher; not to be passed on",
     "credentialed": "credentialed: a data use agreement that covers everything derived from it too",
 }

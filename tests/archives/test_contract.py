@@ -4,6 +4,7 @@ import dataclasses
 import importlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import get_args
 
 import cv2
 import numpy as np
@@ -13,7 +14,7 @@ from cxrkit import archives, claims, records
 from cxrkit.errors import InputRefused
 from cxrkit.imaging import masks, radiograph
 from cxrkit.records import Record
-from cxrkit.terms import OBSERVATIONS, PUBLISHED_CONVENTIONS, SPLITS
+from cxrkit.terms import OBSERVATIONS, PUBLISHED_CONVENTIONS, SPLITS, LicenceClass
 
 NAMES = archives.names()
 
@@ -102,7 +103,7 @@ def test_the_card_is_complete(name: str) -> None:
     card = module.CARD
     assert len(module.__doc__) > 200 and "lacks" in module.__doc__
     assert card.title and card.terms and module.LAYOUT and "\n" not in module.LAYOUT
-    assert card.licence in ("open", "registered", "credentialed")
+    assert card.licence in get_args(LicenceClass)
     assert card.mask_convention in (None, *PUBLISHED_CONVENTIONS)
     assert (card.mask_of == "lungs") == (card.mask_convention is not None)
     assert not card.mask_of or hasattr(module, "MASK_VALUES") or hasattr(module, "mask")
