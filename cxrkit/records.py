@@ -64,9 +64,17 @@ def frame(records: Iterable[Record], observations: Sequence[str] = ()) -> pl.Dat
     """The records as a table: `FIELDS`, then `labels.<observation>` Int8, then `extra.<name>` text.
 
     Null is "not mentioned" for a label and "not there" for an extra. The observations given have a
-    column even where no record mentions them; others follow in the order of their names.
+    column even where no record mentions them; others follow in the order of their names. A record
+    with text that is not UTF-8, such as the name of its file, keeps nothing but a fault.
     """
     listed = list(records)
+    try:
+        return _columns(listed, observations)
+    except UnicodeEncodeError:  # a table holds UTF-8 alone; file systems hold any bytes
+        return _columns([_spelled(record) for record in listed], observations)
+
+
+def _columns(listed: Sequence[Record], observations: Sequence[str]) -> pl.DataFrame:
     mentioned = {o for r in listed for o in r.labels}
     names = (*observations, *sorted(mentioned.difference(observations)))
     extras = list(dict.fromkeys(name for r in listed for name in r.extra))
@@ -78,6 +86,31 @@ def frame(records: Iterable[Record], observations: Sequence[str] = ()) -> pl.Dat
            for e in extras},
     }  # fmt: skip
     return pl.DataFrame(columns)
+
+
+def name_fault(path: str) -> str:
+    """What is wrong with a path whose name is not UTF-8: "a/b\\udcff.png: ..."; else ""."""
+    if path.isascii() or _is_utf8(path):
+        return ""
+    return f"{_escaped(path)}: the name is not UTF-8: rename the file"
+
+
+def _spelled(record: Record) -> Record:
+    """The record itself where a table can hold it, else its escaped path and the fault."""
+    texts = [getattr(record, f) for f, kind in FIELDS.items() if kind == pl.String]
+    if _is_utf8("".join([*texts, *record.labels, *record.extra, *record.extra.values()])):
+        return record
+    path = _escaped(record.image)
+    fault = name_fault(record.image) or f"{path}: text that is not UTF-8"
+    return Record(record.archive, _escaped(record.image_id), path, fault=fault)
+
+
+def _is_utf8(text: str) -> bool:
+    return not any("\ud800" <= c <= "\udfff" for c in text)
+
+
+def _escaped(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def completed(table: pl.DataFrame, archive: str, observations: Sequence[str]) -> pl.DataFrame:
@@ -116,8 +149,9 @@ def _without_faulty(table: pl.DataFrame) -> pl.DataFrame:
     bad = table.filter(pl.col(FAULT) != "").select(pl.col(FAULT).alias("fault"))
     # "labels.csv.gz, row 17: column Edema: ..." -> "labels.csv.gz-row-17"
     place = pl.col("fault").str.replace(r"^(.+?), row (\d+): .*$", "${1}-row-${2}")
-    bad = bad.with_columns((place + "-" + pl.int_range(pl.len()).cast(pl.String)).alias("image_id"))
-    bad = bad.with_columns(pl.col("image_id").alias("image"))
+    place = place.str.replace(r"^(.+?): .*$", "${1}")  # or "folder/name.png: ..."
+    place = place + "-" + pl.int_range(pl.len()).cast(pl.String)
+    bad = bad.with_columns(place.alias("image"), place.str.replace_all("/", "-").alias("image_id"))
     return pl.concat([fine, bad], how="diagonal")
 
 

@@ -64,3 +64,28 @@ def test_a_faulty_row_keeps_its_place_and_nothing_else() -> None:
 def test_frontal_views(view: str) -> None:
     assert Record("x", "1", "1.png", view=view).frontal
     assert not Record("x", "1", "1.png", view="LATERAL").frontal
+
+
+def test_text_that_is_not_utf_8_makes_a_faulty_row_and_spares_the_others() -> None:
+    bad = Record("x", "4", "b\udcff/4.png", patient_id="\udcff", labels={"Edema": 1})
+    worse = Record("x", "5", "c/5.png", extra={"note": "\udcfe"})
+    table = records.frame([*RECORDS, bad, worse])
+    assert list(records.from_frame(table))[:3] == RECORDS
+    assert table["image"].to_list()[3:] == ["b\\udcff/4.png", "c/5.png"]
+    assert table["fault"].to_list()[3:] == [
+        "b\\udcff/4.png: the name is not UTF-8: rename the file",
+        "c/5.png: text that is not UTF-8",
+    ]
+    assert table["patient_id"][3] == "" and table["labels.Edema"][3] is None
+
+
+def test_a_path_that_is_utf_8_has_no_fault() -> None:
+    assert records.name_fault("a b/\u65e5\u672c.png") == ""
+
+
+def test_a_fault_of_a_file_is_a_row_of_its_path() -> None:
+    fault = "a/b\\udcff.png: the name is not UTF-8: rename the file"
+    table = records.completed(pl.DataFrame({"image": [""], tables.FAULT: [fault]}), "x", ())
+    (record,) = records.from_frame(table)
+    assert (record.image, record.image_id) == ("a/b\\udcff.png-0", "a-b\\udcff.png-0")
+    assert record.fault == fault

@@ -352,10 +352,9 @@ def _place(root: Path, folders: list[str], wanted: pl.Series) -> pl.Series:
     """Where each image lies; the published place of what is in no folder."""
     # A Path for each of 112,120 files would take longer than all the rest.
     disk = pl.concat(
-        pl.DataFrame(
-            {"name": [entry.name for entry in os.scandir(root / folder)]}, {"name": pl.String}
-        ).with_columns(pl.lit(folder).alias("folder"))
+        pl.DataFrame({"name": names}, {"name": pl.String}).with_columns(folder=pl.lit(folder))
         for folder in folders
+        for names in [[e.name for e in os.scandir(root / folder) if e.name.isascii()]]
     ).unique("name", keep="first", maintain_order=True)
     found = pl.DataFrame({"name": wanted}).join(disk, "name", "left", maintain_order="left")
     if folders == ["images"]:

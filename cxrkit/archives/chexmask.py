@@ -368,6 +368,8 @@ def _files(root: Path, source: _Source) -> pl.DataFrame:
             (f"{above}/{name}".lstrip("/").removesuffix(source.suffix), f"{inside}/{name}")
             for name in names
             if name.endswith(source.ending) and not name.startswith(".")
+            # No id of a table is written so.
+            if not rows.name_fault(f"{inside}/{name}")
         )
     files = pl.DataFrame(found, {source.column: pl.String, "image": pl.String}, orient="row")
     return files.group_by(source.column).agg(pl.col("image").min(), pl.len().alias("number"))

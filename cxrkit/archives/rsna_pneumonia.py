@@ -24,6 +24,7 @@ from cxrkit.records import Record
 
 _LABELS, _CLASSES = "stage_2_train_labels.csv", "stage_2_detailed_class_info.csv"
 _TRAIN, _TEST = "stage_2_train_images", "stage_2_test_images"
+_FOLDERS = {"train": _TRAIN, "test": _TEST}
 _OBSERVATION = "Lung Opacity"
 _BOX = ("x", "y", "width", "height")
 _ROWS_OF_IMAGE = pl.col("image_id").unique_counts()
@@ -155,13 +156,13 @@ def table(root: Path) -> pl.DataFrame:
         pl.lit("train").alias("split"),
     )
     listed = set(frame["patientId"])
-    files = [(stem, split) for stem, split in _files(root) if stem not in listed]
-    others = pl.DataFrame(
-        files, {"patientId": pl.String, "split": pl.String}, orient="row"
-    ).with_columns(pl.lit("").alias(tables.FAULT))
+    unlisted = ((stem, split) for stem, split in _files(root) if stem not in listed)
+    files = [(*_named(stem, split), split) for stem, split in unlisted]
+    columns = {"patientId": pl.String, tables.FAULT: pl.String, "split": pl.String}
+    others = pl.DataFrame(files, columns, orient="row")
     lost = tables.lost(labels, _classes(root), "patientId")
     frame = pl.concat([frame, others, lost], how="diagonal")
-    folder = pl.col("split").replace_strict({"train": _TRAIN, "test": _TEST})
+    folder = pl.col("split").replace_strict(_FOLDERS)
     return rows.completed(
         frame.with_columns(
             pl.col("patientId").alias("image_id"),
@@ -268,9 +269,15 @@ def _spread(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(first.alias(tables.FAULT))
 
 
+def _named(stem: str, split: str) -> tuple[str, str]:
+    """The stem and "", or "" and what is wrong with a name that no table can hold."""
+    fault = rows.name_fault(f"{_FOLDERS[split]}/{stem}.dcm")
+    return ("" if fault else stem), fault
+
+
 def _files(root: Path) -> Iterator[tuple[str, str]]:
     """Stem and split of every DICOM file."""
-    for split, folder in (("train", _TRAIN), ("test", _TEST)):
+    for split, folder in _FOLDERS.items():
         for path in (root / folder).iterdir() if (root / folder).is_dir() else ():
             if path.suffix == ".dcm" and not path.name.startswith("."):
                 yield path.stem, split

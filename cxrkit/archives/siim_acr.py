@@ -260,7 +260,8 @@ def _competition(root: Path) -> pl.DataFrame:
         pl.len().cast(pl.String).alias("extra.rle_rows"),
         pl.lit(place).alias("mask"),
     )
-    frame = known.drop("key").join(_dicom_files(root), on="ImageId", how="full", coalesce=True)
+    files, misnamed = _dicom_files(root)
+    frame = known.drop("key").join(files, on="ImageId", how="full", coalesce=True)
     nowhere = f"{_DICOM}/" + pl.col("ImageId") + ".dcm"
     frame = frame.with_columns(
         pl.col("ImageId").alias("image_id"),
@@ -268,12 +269,13 @@ def _competition(root: Path) -> pl.DataFrame:
         pl.col(tables.FAULT).fill_null(""),
         pl.col("extra.rle_rows").fill_null("0"),
     )
+    lost = pl.DataFrame({tables.FAULT: misnamed}, {tables.FAULT: pl.String})
     stages = [_stage(root, "", split) for split, name in _STAGES.items() if (root / name).is_file()]
     if not stages:
-        return frame
+        return pl.concat([frame, lost], how="diagonal")
     listed = tables.unique(pl.concat(stages), "ImageId")
     joined = tables.join(frame, listed, "ImageId")
-    return pl.concat([joined, tables.lost(frame, listed, "ImageId")], how="diagonal")
+    return pl.concat([joined, lost, tables.lost(frame, listed, "ImageId")], how="diagonal")
 
 
 def _outlines(root: Path) -> pl.DataFrame:
@@ -296,9 +298,10 @@ def _outlines(root: Path) -> pl.DataFrame:
     return frame.with_columns(first.alias(tables.FAULT))
 
 
-def _dicom_files(root: Path) -> pl.DataFrame:
-    """ImageId, path and study of every DICOM file below the folder."""
+def _dicom_files(root: Path) -> tuple[pl.DataFrame, list[str]]:
+    """ImageId, path and study of every DICOM file, and the faults of names that are not UTF-8."""
     found: dict[str, str] = {}
+    faults: list[str] = []
     top = str(root / _DICOM)
     for folder, _, names in os.walk(top):
         inside = _DICOM + folder.removeprefix(top).replace(os.sep, "/")
@@ -306,6 +309,9 @@ def _dicom_files(root: Path) -> pl.DataFrame:
             if not name.endswith(".dcm") or name.startswith("."):
                 continue
             stem, path = name.removesuffix(".dcm"), f"{inside}/{name}"
+            if fault := rows.name_fault(path):
+                faults.append(fault)
+                continue
             if stem in found:
                 first, second = sorted((found[stem], path))
                 raise InputRefused(
@@ -317,7 +323,7 @@ def _dicom_files(root: Path) -> pl.DataFrame:
                 )
             found[stem] = path
     parts = [path.split("/") for path in found.values()]
-    return pl.DataFrame(
+    files = pl.DataFrame(
         {
             "ImageId": list(found),
             "image": list(found.values()),
@@ -325,6 +331,7 @@ def _dicom_files(root: Path) -> pl.DataFrame:
         },
         schema=dict.fromkeys(("ImageId", "image", "study_id"), pl.String),
     )
+    return files, sorted(faults)
 
 
 def _reorganised(root: Path, folder: str) -> pl.DataFrame:

@@ -266,18 +266,21 @@ def _listed(root: Path, images: Mapping[str, str]) -> pl.DataFrame:
     listed = tables.unique(listed, "v7_image_id")
     listed = tables.matching(listed, "v7_image_id", "[A-Za-z0-9_-]+")
     kept = [c for c in listed.columns if c[0] != "#" and c not in ("v7_image_id", "patient_id")]
-    files = pl.DataFrame(
-        {"v7_image_id": list(images), "#file": list(images.values())},
-        {"v7_image_id": pl.String, "#file": pl.String},
-    )
+    faults = {i: rows.name_fault(f"images/{name}") for i, name in images.items()}
+    fine = {i: name for i, name in images.items() if not faults[i]}
+    columns = {"v7_image_id": pl.String, "#file": pl.String}
+    files = pl.DataFrame({"v7_image_id": list(fine), "#file": list(fine.values())}, columns)
     unnamed = files.join(listed, on="v7_image_id", how="anti").with_columns(pl.lit("").alias(FAULT))
+    misnamed = pl.DataFrame(
+        {FAULT: [fault for fault in faults.values() if fault]}, {FAULT: pl.String}
+    )
     # An image that is in the table and not on disk is a record too, so that it is reported.
     named = listed.join(files, on="v7_image_id", how="left")
-    drawn = [path.stem for path in (root / "masks").glob("*.png")]
+    drawn = [p.stem for p in (root / "masks").glob("*.png") if not rows.name_fault(p.stem)]
     image_id = pl.col("v7_image_id")
     views = {text: _view(text) for text in listed["view"].unique()}
     terms = pl.col("finding").str.split(",").list.eval(pl.element().str.strip_chars())
-    return pl.concat([named, unnamed], how="diagonal").select(
+    return pl.concat([named, unnamed, misnamed], how="diagonal").select(
         FAULT,
         "patient_id",
         image_id.alias("image_id"),

@@ -2,12 +2,15 @@
 
 import dataclasses
 import importlib
+import os
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import get_args
 
 import cv2
 import numpy as np
+import polars as pl
 import pytest
 
 from cxrkit import archives, claims, records
@@ -178,6 +181,24 @@ def test_annotations_keep_their_columns(name: str, replica: Callable[[str], Path
     assert dict(marked.schema) == archives.ANNOTATIONS
     assert set(marked["value"]) <= {1, 0, -1}
     assert set(marked["image_id"]) <= {r.image_id for r in archive.records(root)}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_name_that_is_not_utf_8_spares_the_other_files(
+    name: str, replica: Callable[[str], Path], tmp_path: Path
+) -> None:
+    archive, root = archives.load(name), tmp_path / name
+    shutil.copytree(replica(name), root)
+    before = archives.table(archive, root)
+    folders = sorted({path.parent for path in root.rglob("*") if path.is_file()})
+    for number, folder in enumerate(folders):
+        file = min(path for path in folder.iterdir() if path.is_file())
+        shutil.copy(file, folder / os.fsdecode(b"%d\xff%s" % (number, file.suffix.encode())))
+    after = archives.table(archive, root)
+    added = after.filter(~pl.col("image").is_in(before["image"].to_list()))
+    assert after.height - added.height == before.height
+    assert added["fault"].str.contains("the name is not UTF-8").all()
+    archives.annotations(archive, root)
 
 
 @pytest.mark.parametrize("name", NAMES)
