@@ -280,6 +280,7 @@ def table(root: Path) -> pl.DataFrame:
         raise InputRefused("E101", str(root), "no folder files", LAYOUT, "give the folder above it")
     frame = _metadata(root)
     split = tables.read(root, _SPLIT, ("dicom_id", "split"))
+    split = tables.matching(split, "dicom_id", ID_FORMS["dicom_id"])
     split = tables.matching(tables.unique(split, "dicom_id"), "split", "|".join(SPLITS))
     frame = _joined(frame, split.select("dicom_id", "split", tables.FAULT), "dicom_id")
     sources = ["chexpert"]
@@ -353,7 +354,8 @@ def _other_labels(root: Path, source: str, name: str, columns: dict[str, str]) -
 
 
 def _labels(root: Path, name: str, columns: tuple[str, ...]) -> pl.DataFrame:
-    frame = tables.unique(tables.read(root, name, ("study_id", *columns)), "study_id")
+    frame = tables.read(root, name, ("study_id", *columns))
+    frame = tables.unique(tables.matching(frame, "study_id", ID_FORMS["study_id"]), "study_id")
     for column in columns:
         odd = ~pl.col(column).is_in(_STATES)
         frame = tables.marked(frame, odd, column, "the value is not 1, 0, -1 or blank")

@@ -1,6 +1,7 @@
 """MIMIC-CXR-JPG: tables joined by their ids, labels by study, reports beside the images."""
 
 import gzip
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from cxrkit import claims
 from cxrkit import records as rows
 from cxrkit.archives import mimic_cxr_jpg
 from cxrkit.errors import InputRefused, ItemFault
+from cxrkit.phantom import mimic_cxr_jpg as replica
 from cxrkit.records import Record
 
 ID = "00000000-00000000-00000000-00000000-0000000"
@@ -273,3 +275,32 @@ def change(root: Path, table: str, old: str, new: str) -> None:
     path = root / f"mimic-cxr-2.0.0-{table}.csv"
     assert old in path.read_text()
     path.write_text(path.read_text().replace(old, new))
+
+
+@pytest.mark.parametrize("table", ["chexpert", "negbio"])
+def test_labels_whose_study_ids_became_numbers_are_refused(tmp_path: Path, table: str) -> None:
+    """Their rows would find no image: every label would be lost without a word."""
+    root = tmp_path / "mimic"
+    replica.write_release(root, studies=4, seed=0, size=64)
+    path = root / f"mimic-cxr-2.0.0-{table}.csv.gz"
+    lines = gzip.decompress(path.read_bytes()).decode().splitlines()
+    subject, study, *labels = lines[1].split(",")
+    assert lines[0].startswith("subject_id,study_id,")
+    rest = [re.sub("^([0-9]+),([0-9]+),", r"\1.0,\2.0,", line) for line in lines[1:]]
+    path.write_bytes(gzip.compress("\n".join([lines[0], *rest, ""]).encode()))
+    with pytest.raises(InputRefused, match=r"E103.*column study_id: in 4 of 4 rows"):
+        mimic_cxr_jpg.records(root)
+    one = [lines[0], ",".join((subject, f"{study}.0", *labels)), *lines[2:], ""]
+    path.write_bytes(gzip.compress("\n".join(one).encode()))
+    (fault,) = [r.fault for r in mimic_cxr_jpg.records(root) if r.fault]
+    assert fault.startswith(f"{path.name}, row 1: column study_id: the value is not like")
+
+
+def test_an_image_id_of_the_split_that_is_none_is_a_fault(tmp_path: Path) -> None:
+    root = tmp_path / "mimic"
+    replica.write_release(root, studies=4, seed=0, size=64)
+    path = root / "mimic-cxr-2.0.0-split.csv.gz"
+    text = gzip.decompress(path.read_bytes()).decode()
+    path.write_bytes(gzip.compress(text.replace("\n", "\n?", 1).encode()))
+    (fault,) = [r.fault for r in mimic_cxr_jpg.records(root) if r.fault]
+    assert fault.startswith(f"{path.name}, row 1: column dicom_id: the value is not like")
