@@ -14,6 +14,7 @@ from cxrkit.cards.document import Page
 from cxrkit.cards.facts import Facts
 from cxrkit.errors import InputRefused
 from cxrkit.pipeline import progress
+from cxrkit.pipeline.run import require_apart
 
 _FORMS = "ARCHIVE ROOT [OUT], or DATASET [OUT]"
 
@@ -44,6 +45,8 @@ def card(
     """
     source, out = _parsed(places)
     if out is not None:
+        if len(source) == 2:
+            require_apart(source[1].resolve(), out.resolve())
         page.require_ours(out)
     with progress.shown() as (say, _):
         if len(source) == 2:

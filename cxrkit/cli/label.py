@@ -67,6 +67,10 @@ def label(
     if compare:
         _print_comparison(Path(reports), out, id_column, as_json)
         return
+    if explain is not None and explain.suffix not in (".csv", ".html"):
+        raise InputRefused("E107", "--explain", "another suffix", ".csv or .html", "name it so")
+    explained = [(explain, "--explain")] if explain is not None else []
+    texts.require_outputs(reports, (out, "OUT"), *explained)
     options = Options(mode, vocabulary, part, workers)
 
     def read() -> Iterator[texts.Text]:
@@ -101,8 +105,6 @@ def _progress() -> Iterator[Callable[[int], None]]:
 
 
 def _explain(reports: Iterator[texts.Text], path: Path, options: Options) -> None:
-    if path.suffix not in (".csv", ".html"):
-        raise InputRefused("E107", "--explain", "another suffix", ".csv or .html", "name it so")
     sound = (text for text in reports if text.fault is None)
     with durable.writing(path), path.open("w", encoding="utf-8", newline="") as file:
         if path.suffix == ".csv":

@@ -13,6 +13,7 @@ import typer
 from cxrkit import archives
 from cxrkit.errors import InputRefused
 from cxrkit.pipeline import durable
+from cxrkit.pipeline.run import require_file
 from cxrkit.records import from_frame
 
 SUFFIXES = (".parquet", ".csv", ".jsonl")
@@ -45,6 +46,8 @@ def records(
             "E107", str(out), f"the suffix {out.suffix}", " or ".join(SUFFIXES), "name it so"
         )
     adapter = archives.load(archive)
+    if out is not None:
+        require_file(out, "OUT", root)
     table = _annotations(adapter, archive, root) if annotations else archives.table(adapter, root)
     faulty = 0 if annotations else int((table["fault"] != "").sum())
     lines = table.iter_rows(named=True) if annotations else map(asdict, from_frame(table))

@@ -39,6 +39,7 @@ def sections(
 
     Example: cxr sections reports.csv mimic_cxr_sectioned.csv
     """
+    texts.require_outputs(reports, (out, "OUT"))
     header, rows = _STYLES[style]
     bad = 0
     with durable.writing(out):

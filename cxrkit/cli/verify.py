@@ -16,6 +16,7 @@ import typer
 
 from cxrkit import archives
 from cxrkit.errors import NAMES, GateFailed, InputRefused
+from cxrkit.pipeline.run import require_file
 from cxrkit.verification.report import GROUPS, NEED_IMAGES, Check, Report
 from cxrkit.verification.verify import Options
 from cxrkit.verification.verify import verify as run
@@ -59,7 +60,7 @@ def verify(
     Example: cxr verify shenzhen SZ-CXR --skip claims
     """
     if bad_list is not None:
-        _accept(bad_list, root)
+        require_file(bad_list, "--list", root)
     left_out = (*(NEED_IMAGES if tables_only else ()), *(skip or ()))
     options = Options(tuple(dict.fromkeys(left_out)), sample, seed, workers)
     with _shown() as update:
@@ -69,19 +70,6 @@ def verify(
         _write_list(report, bad_list)
     if not report.as_published:
         raise _refused(report, root)
-
-
-def _accept(bad_list: Path, root: Path) -> None:
-    """Raises: InputRefused: E107; told before hours of work, not after."""
-    if not bad_list.parent.is_dir() or bad_list.is_dir():
-        observed = "no file can be there"
-    elif bad_list.resolve().is_relative_to(root.resolve()):
-        observed = "it lies in the archive, which is only read"
-    else:
-        return
-    raise InputRefused(
-        "E107", str(bad_list), observed, "a file outside the archive", "give --list another place"
-    )
 
 
 def _refused(report: Report, root: Path) -> GateFailed:

@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 
 from cxrkit import archives
 from cxrkit.errors import InputRefused, ItemFault
+from cxrkit.pipeline.run import require_file
 
 LONGEST = 1_000_000  # characters; the longest report of MIMIC-CXR has less than 10,000
 _LARGEST = 8 * LONGEST  # bytes of a file
@@ -45,6 +46,26 @@ def read(source: str, id_column: str, report_column: str, encoding: str) -> Iter
         "E101", source, "no such file, folder or archive",
         "a CSV file, a folder of .txt or .xml files, or ARCHIVE:ROOT", "check the path",
     )  # fmt: skip
+
+
+def require_outputs(source: str, *files: tuple[Path, str]) -> None:
+    """Check that files can be written, by path and option, and that none replaces the reports.
+
+    Raises:
+        InputRefused: E107, a file has no folder, is one, lies in the archive, is the CSV of
+            reports, or is there twice.
+    """
+    path, (_, found, root) = Path(source), source.partition(":")
+    is_archive = bool(found) and not path.exists()
+    taken = {path.resolve(): "the reports are read from it"}
+    for file, option in files:
+        require_file(file, option, Path(root) if is_archive else None)
+        observed = taken.setdefault(file.resolve(), "")
+        if observed:
+            raise InputRefused(
+                "E107", str(file), observed, "a file of its own", f"give {option} another place"
+            )
+        taken[file.resolve()] = "another output is written to it"
 
 
 def _known(encoding: str) -> str:

@@ -95,6 +95,29 @@ def require_apart(root: Path, out: Path) -> None:
         )  # fmt: skip
 
 
+def require_file(out: Path, option: str, archive: Path | None = None) -> None:
+    """Check that a file can be at `out`: told before hours of work, not after.
+
+    Args:
+        out: the file to be written.
+        option: what the message calls it, such as OUT.
+        archive: the folder that is only read; None where there is none.
+
+    Raises:
+        InputRefused: E107, it has no folder, is one, or lies in the archive.
+    """
+    if not out.parent.is_dir():
+        observed = "there is no such folder"
+    elif out.is_dir():
+        observed = "it is a folder"
+    elif archive is not None and out.resolve().is_relative_to(archive.resolve()):
+        observed = "it lies in the archive, which is only read"
+    else:
+        return
+    expected = "a file" if archive is None else "a file outside the archive"
+    raise InputRefused("E107", str(out), observed, expected, f"give {option} another place")
+
+
 def require_ours(out: Path) -> None:
     """Check that `out` is new, empty, or an output that was begun or is whole.
 

@@ -72,7 +72,7 @@ def test_no_images_leaves_the_pictures_out(root, tmp_path, monkeypatch) -> None:
         (("shenzhen", "{root}/absent", "{out}"), "E101"),
         (("{root}", "{out}"), "E101"),
         (("nonsense", "{root}", "{out}"), "E107"),
-        (("shenzhen", "{root}", "{root}"), "E105"),
+        (("shenzhen", "{root}", "{root}"), "E107"),
     ],
 )
 def test_refusals_are_one_line(root, tmp_path, monkeypatch, capsys, words, code) -> None:
@@ -87,3 +87,10 @@ def test_the_archive_is_not_written_to(root, tmp_path, monkeypatch) -> None:
     before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
     cxr(monkeypatch, "card", "shenzhen", root, tmp_path / "card")
     assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == before
+
+
+def test_a_card_in_the_archive_is_refused(
+    monkeypatch: pytest.MonkeyPatch, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cxr(monkeypatch, "card", "shenzhen", root, root / "card") == 4
+    assert "E107" in capsys.readouterr().err and not (root / "card").exists()

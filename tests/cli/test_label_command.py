@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cxrkit.cli import application
+from cxrkit.errors import InputRefused
 
 SECRET = "PLANTEDTOKEN"
 REPORTS = [
@@ -73,3 +74,29 @@ def test_no_text_of_a_report_is_in_a_message(folder: Path) -> None:
     written = [p for p in folder.iterdir() if p.is_file() and p.name != "reports.csv"]
     assert {p.name for p in written} == {"labels.csv", "labels.quarantine.csv"}
     assert not any(SECRET in p.read_text() for p in written)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("label", "reports.csv", "./reports.csv"),
+        ("label", "reports.csv", "a.csv", "--explain", "reports.csv"),
+        ("label", "reports.csv", "a.csv", "--explain", "a.csv"),
+        ("label", "reports.csv", "none/a.csv"),
+        ("label", "reports.csv", "a.csv", "--explain", "none/why.html"),
+        ("label", "reports.csv", "a.csv", "--explain", "why.txt"),
+        ("label", "mimic-cxr-jpg:archive", "archive/a.csv"),
+        ("sections", "reports.csv", "reports.csv"),
+        ("sections", "reports.csv", "none/a.csv"),
+        ("sections", "mimic-cxr-jpg:archive", "archive/a.csv"),
+    ],
+)
+def test_an_output_that_cannot_be_is_refused_before_any_work(
+    folder: Path, words: tuple[str, ...]
+) -> None:
+    (folder / "archive").mkdir()
+    before = (folder / "reports.csv").read_bytes()
+    done = cxr(*words)
+    assert isinstance(done.exception, InputRefused) and done.exception.code == "E107"
+    assert (folder / "reports.csv").read_bytes() == before
+    assert sorted(p.name for p in folder.rglob("*")) == ["archive", "reports.csv"]

@@ -55,3 +55,14 @@ def test_another_suffix_is_refused(root: Path, tmp_path: Path) -> None:
 def test_annotations_of_an_archive_that_has_none_are_refused(root: Path, tmp_path: Path) -> None:
     with pytest.raises(InputRefused, match="E107 bad-option: --annotations"):
         run("mimic-cxr-jpg", str(root), "--annotations")
+
+
+def test_a_file_in_the_archive_or_nowhere_is_refused_and_nothing_is_written(
+    root: Path, tmp_path: Path
+) -> None:
+    before = sorted(root.rglob("*"))
+    with pytest.raises(InputRefused, match=r"E107.*it lies in the archive, which is only read"):
+        run("mimic-cxr-jpg", str(root), str(root / "r.csv"))
+    with pytest.raises(InputRefused, match=r"E107.*there is no such folder.*Remedy: give OUT"):
+        run("mimic-cxr-jpg", str(root), str(tmp_path / "none" / "r.csv"))
+    assert sorted(root.rglob("*")) == before
