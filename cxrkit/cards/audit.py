@@ -75,7 +75,7 @@ def audit(
     card = _Card(
         replace(own, described=_described(statements, own)),
         {name: audit_copy.unopened(name) for s in statements for name in s.about},
-        audit_shares.own_table(statements),
+        audit_shares.own_sizes(statements),
         audit_counts.table_splits(statements),
         [s for s in statements if s.kind == "metric"],
     )
@@ -95,14 +95,14 @@ class _Card:
 
     own: Source
     others: Mapping[str, Source | None]
-    split_tables: Mapping[tuple[str, ...], tuple[int, dict[str, float]]]
+    split_sizes: Mapping[tuple[str, ...], tuple[int, dict[str, float]]]
     table_splits: Mapping[int, frozenset[str]]
     scores: Sequence[Statement]
 
 
 def _finding(statement: Statement, card: _Card) -> Finding | None:
     source = _source(statement, card)
-    line, shares = card.split_tables.get(statement.about, (0, {}))
+    line, shares = card.split_sizes.get(statement.about, (0, {}))
     if source is None:
         return unverifiable(f"about {' and '.join(statement.about)}")
     if statement.quoted:
@@ -115,7 +115,11 @@ def _finding(statement: Statement, card: _Card) -> Finding | None:
         return audit_shares.overlap(statement, source, shares)
     if statement.kind == "metric":
         return audit_shares.score(statement, card.scores)
-    return _BY_SOURCE[statement.kind](statement, source)
+    finding = _BY_SOURCE[statement.kind](statement, source)
+    if statement.kind == "making" and finding is not None and not finding.authority:
+        # The sentence names another archive, and can still say how this one was made.
+        return _BY_SOURCE["making"](statement, card.own)
+    return finding
 
 
 def _described(statements: Sequence[Statement], own: Source) -> bool:

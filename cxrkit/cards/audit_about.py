@@ -13,6 +13,10 @@ _BEFORE = re.compile(
 )
 
 
+# "of NAME (12 normal, 3 ...": what is in the brackets is of the name before them.
+_OPENS = re.compile(r"\s*(?:(?:data)?set|data|collection|archive)?\s*[(:][^)]*$", re.IGNORECASE)
+
+
 def about(sentence: Sentence, start: int = 0, end: int = 0) -> tuple[tuple[str, ...], bool]:
     """The archives a statement at this place is about, and whether its images come from there.
 
@@ -21,8 +25,10 @@ def about(sentence: Sentence, start: int = 0, end: int = 0) -> tuple[tuple[str, 
     """
     hits = archives_in(sentence.text)
     before = [
-        name for name, at, to in hits if to <= start and not _BEFORE.search(sentence.text[:at])
-    ]
+        name for name, at, to in hits
+        if to <= start
+        and (not _BEFORE.search(sentence.text[:at]) or _OPENS.match(sentence.text[to:start]))
+    ]  # fmt: skip
     if before:
         names = [(to, at) for _, at, to in hits if to <= start]
         listed = any(re.search(r"\d", sentence.text[to:at]) for (to, _), (_, at) in pairwise(names))

@@ -165,7 +165,9 @@ class Source:
         rows = table.filter(self._condition(quantity, table))
         if any(LABEL + o not in rows.columns for o, _ in quantity.labels):
             return None
-        if quantity.split and not (table["split"] != "").any():
+        asked = {"split": quantity.split, "sex": quantity.sex}
+        asked["view"] = "" if self.card.blank_view_is_frontal else quantity.view
+        if any(said and not (table[column] != "").any() for column, said in asked.items()):
             return None
         if quantity.unit in ("images", "items", "cases"):
             return rows.height
@@ -209,6 +211,8 @@ class Source:
         said = _plain(subject)
         bare = not subject  # "and 326 without": all words are behind
         behind = _plain(after)
+        if behind[:1] and behind[0] in ("are", "is", "were", "was"):  # "images are of women"
+            said += [w for w in behind if w in _SEXES or w in _VIEWS]
         if behind[:1] and behind[0] in ("are", "is", "were", "was") and behind[1:2]:
             behind = behind[1:] if behind[1] in _STRICT else behind
         if bare or (behind and behind[0] in _STRICT) or any(w in _NO for w in behind[:2]):

@@ -17,7 +17,8 @@ from cxrkit.records import LABEL
 # Sentences about data that somebody prepared or trained on, which is not the release.
 _ASIDE = re.compile(
     r"augment|used (?:to|for) train|train(?:ed|ing) (?:on|with|data)|training data|fine-?tun|"
-    r"pre-?train|experiment|our model|evaluat\w+ on|baseline|subset|randomly",
+    r"pre-?train|experiment|our model|evaluat\w+ on|baseline|subset|randomly|"
+    r"\bmerg\w+|\b(?:some|many|other) (?:people|authors|papers|groups)\b",
     re.IGNORECASE,
 )
 IMAGES = Quantity("images")
@@ -97,6 +98,8 @@ def total(statement: Statement, source: Source) -> Finding | None:
     loose = how == "list" or (how == "table" and not few_labels)
     if finding.answer == "false" and loose and finding is not wrong:
         return None  # parts need not be all parts
+    if finding.answer == "false" and asked.unit in ("patients", "studies"):
+        finding = unverifiable("one can be in several parts", finding.found)
     return replace(
         finding, why="; ".join(w for w in (f"they add up to {whole:,.0f}", finding.why) if w)
     )
@@ -243,10 +246,14 @@ def _named_part(statement: Statement, source: Source, asked: Quantity) -> Findin
         if named and f" {' '.join(named)} " in text
         for state in (1, 0)
     ]
+    parts += [
+        replace(asked, extras=(kind,)) for word, kind in source.kinds.items() if f" {word}" in text
+    ]
     for part in parts:
         for number, authority in ((source.count(part), COPY), (source.recorded(part), RECORD)):
             if part != asked and number is not None and fits(statement, number):
-                of = part.split or " ".join(name for name, _ in part.labels)
+                names = [*(name for name, _ in part.labels), *(kind for _, kind in part.extras)]
+                of = part.split if part.split != asked.split else " ".join(names) or part.split
                 return true(authority, f"{number:,} {part.unit} of {of}")
     return None
 

@@ -37,6 +37,7 @@ class Facts:
     smallest: tuple[int, int] | None = None  # pixels: columns, rows; each side by itself
     largest: tuple[int, int] | None = None
     bits: int | None = None
+    formats: tuple[str, ...] = ()  # of the images, where the release has several forms
     categories: tuple[int, ...] = ()
     shares: tuple[tuple[str, float], ...] = ()  # (pattern of what has it, percent)
     folders: int | None = None
@@ -61,6 +62,7 @@ _MIMIC = Facts(
                "doi.org/10.13026/8360-t248", "doi.org/10.13026/jsn5-t979",
                "doi.org/10.1038/s41597-019-0322-0"),
     bits=8,
+    formats=("dicom", "jpeg"),
     folders=10,
     sub_folders_each=6500,
     # Recounted on the 227,835 reports of 2.0.0; the page prints those of a version before.
@@ -117,6 +119,7 @@ FACTS: Mapping[str, Facts] = {
         smallest=(1024, 1024),
         largest=(1024, 1024),
         bits=8,
+        formats=("dicom", "png"),
         source="DICOM and PNG form of the release",
     ),
     "chestx-ray14": Facts(
@@ -161,7 +164,7 @@ FACTS: Mapping[str, Facts] = {
                 "releases of the three sets",
             ),
             Correction(
-                (r"sa-?unet", r"train|achiev|obtain|reach|model"),
+                (r"sa-?unet", r"train|achiev|obtain|reach|model|architect|network|backbone"),
                 "a U-Net of 31,055,297 parameters",
                 "the network that is trained there is no SA-UNet",
                 _CODE,
@@ -185,8 +188,11 @@ FACTS: Mapping[str, Facts] = {
         source="release page of CXLSeg 1.0.0",
     ),
     "v7": Facts(exclusive=True, source="README of v7labs/covid-19-xray-dataset"),
-    "open-i": Facts(addresses=("openi.nlm.nih.gov", "ncbi.nlm.nih.gov/pmc/articles/PMC5009925",
-                               "doi.org/10.1093/jamia/ocv080"), source="release page of Open-i"),
+    "open-i": Facts(
+        formats=("dicom", "png"), source="release page of Open-i",
+        addresses=("openi.nlm.nih.gov", "ncbi.nlm.nih.gov/pmc/articles/PMC5009925",
+                   "doi.org/10.1093/jamia/ocv080"),
+    ),
     "padchest": Facts(
         categories=(174, 19, 104, 193), source="Bustos 2020 (arXiv:1901.07441)",
         addresses=("bimcv.cipf.es", "arxiv.org/abs/1901.07441"),

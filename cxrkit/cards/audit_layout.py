@@ -19,6 +19,11 @@ _PLACEHOLDERS = (
     ("study_id", re.compile(r"[<{]?study(?:_?id)?[>}]?", re.IGNORECASE)),
     ("image_id", re.compile(r"[<{]?(?:dicom|image|instance|file)(?:_?(?:id|name))?[>}]?", re.I)),
 )
+_PER_FOLDER = re.compile(
+    r"\b(?:(?:every|per|each) (?:of (?:them|these|which) )?(?:folder|director)\w*|each$|each[.,;)]"
+    r"|each (?:with|of which|has|have|hold\w*|contain\w*)\b|\w+ each\b(?! (?:patient|subject)))",
+    re.IGNORECASE,
+)
 _COMPARED = 50  # records that a pattern of paths is tried on
 _SHAPES = ((r"[0-9a-f]{8}(?:-[0-9a-f]{8}){4}", "H"), (r"[0-9]+", "#"))
 
@@ -44,6 +49,8 @@ def file_format(statement: Statement, source: Source) -> Finding:
             name in p.name.lower().split(".") for p in source.root.iterdir() if p.is_file()
         )
         return true(COPY, "beside the images") if there else unverifiable("not looked for inside")
+    if name in source.facts.formats:
+        return unverifiable("another form of the release", shown, RECORD)
     alone = sum(w in IMAGE_FORMATS for w in words(statement.context)) == 1
     if own and statement.unit == "cell" and alone:
         return false(COPY, shown)
@@ -93,7 +100,7 @@ def folders(statement: Statement, source: Source) -> Finding:
     """Folders above the images: the first level that has several, and the one below it."""
     value, each = statement.values[0], source.facts.sub_folders_each
     first, second = _levels(source)
-    per_folder = bool(re.search(r"\b(?:each|every|per)\b", statement.context, re.IGNORECASE))
+    per_folder = bool(_PER_FOLDER.search(statement.context))
     if statement.unit == "folders":
         recorded = source.facts.folders
         found = first

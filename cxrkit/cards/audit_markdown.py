@@ -21,14 +21,14 @@ class Table:
 class Sentence:
     """One sentence of prose, of a list item or of a `Key: value` line, without its markup.
 
-    `starts` are (offset in `text`, line) pairs: a sentence can run over several lines. `item` is
-    whether it opens a list item.
+    `starts` are (offset in `text`, line) pairs: a sentence can run over several lines. `whole` is
+    whether it is all of its paragraph or list item.
     """
 
     section: Section
     text: str
     starts: tuple[tuple[int, int], ...]
-    item: bool = False
+    whole: bool = False
 
     def line(self, offset: int = 0) -> int:
         """The line, counted from 1, that holds the character at this offset."""
@@ -59,6 +59,8 @@ _ITEM = re.compile(r"^\s*(?:[-*+]|\d{1,3}[.)])\s+(?:\[[ xX]\]\s+)?")
 _KEY = re.compile(
     r"^\s*(?:\*\*|__)?[A-Z][\w/-]*(?: [\w/()-]+){0,3}(?:\*\*|__)?\s*:(?:\*\*|__)?(?:\s|$)"
 )
+_TAG = re.compile(r"<(?!https?:)/?[a-zA-Z][a-zA-Z0-9]*(?:\s[^<>]*)?/?>|<!--.*?-->")
+_VALUE = re.compile(r"^(?:\*\*|__)?[~<>]?\s?\d[\d,. ]*%?(?:\*\*|__)?$")
 _UNDERLINE = re.compile(r"^\s{0,3}(=+|-+)\s*$")
 # A full stop, then a word that can begin a sentence.
 _STOP = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[\"'(\[]*[A-Z0-9])")
@@ -109,7 +111,8 @@ def page(markdown: str) -> Page:
 
 def plain(text: str) -> str:
     """The text without tags, emphasis and backticks; of a link its words, then `<address>`."""
-    text = re.sub(r"<(?!https?:)/?[a-zA-Z][^<>]*>", " ", text)
+    parts = re.split(r"(`[^`]*`)", text)  # <subject_id> in code is no tag
+    text = "".join(p if p[:1] == "`" else _TAG.sub(" ", p) for p in parts)
     text = re.sub(r"!\[[^\]]*\]\([^)]*\)", " ", text)
     text = re.sub(r"\[([^\]]*)\]\((\S+?)(?:\s+\"[^\"]*\")?\)", r"\1 <\2>", text)
     text = re.sub(r"\*\*|__(?=\S)|(?<=\S)__|`", "", text)
@@ -148,6 +151,11 @@ def _is_table(lines: list[str], at: int) -> bool:
 def _table(lines: list[str], at: int, end: int, section: Section) -> Table:
     header = _cells(lines[at])
     rows = []
+    # Of two columns with a number on top the heading is a row: the table has none.
+    headless = len(header) == 2 and bool(_VALUE.match(header[1]))
+    if headless:
+        rows.append((at + 1, tuple(header)))
+        header = ["", ""]
     for number in range(at + 2, end):
         cells = _cells(lines[number])
         padded = (*cells, *[""] * (len(header) - len(cells)))[: len(header)]
@@ -166,13 +174,15 @@ def _end_of_paragraph(lines: list[str], at: int) -> int:
     for end in range(at + 1, len(lines)):
         line = lines[end]
         new = not line.strip() or any(p.match(line) for p in (_FENCE, _HEADING, _ITEM, _KEY))
+        # A short "Key: value" line ends where the next one begins a sentence of its own.
+        new |= bool(end == at + 1 and _KEY.match(lines[at]) and line[:1].isupper()
+                    and lines[at].rstrip()[-1:] not in ",-")  # fmt: skip
         if new or _is_table(lines, end) or _UNDERLINE.match(line):
             return end
     return len(lines)
 
 
 def _sentences(lines: list[str], at: int, end: int, section: Section) -> list[Sentence]:
-    item = _ITEM.match(lines[at])
     text, starts = "", []
     for number in range(at, end):
         words = plain(_ITEM.sub("", lines[number], count=1) if number == at else lines[number])
@@ -187,5 +197,5 @@ def _sentences(lines: list[str], at: int, end: int, section: Section) -> list[Se
         part = text[start:stop_at].rstrip()
         if part:
             inside = tuple((max(0, o - start), n) for o, n in starts if o < stop_at)
-            found.append(Sentence(section, part, inside, bool(item) and start == 0))
+            found.append(Sentence(section, part, inside, len(cuts) == 1))
     return found

@@ -32,7 +32,7 @@ def agrees(value: float, found: float, hedge: str = "", slack: float = 0.0) -> b
     return abs(found - value) <= max(0.05 * value if hedge == "about" else 0.0, slack)
 
 
-_DIGITS = r"\d{1,3}(?:[,'\u2009\u202f]\d{3})+(?!\d)|\d+"
+_DIGITS = r"[1-9]\d{0,2}(?: \d{3})+(?![\d,.]\d)|\d{1,3}(?:[,'\u2009\u202f]\d{3})+(?!\d)|\d+"
 _NUMBER = re.compile(
     rf"(?<![\w.,:/#-])(?P<digits>(?:{_DIGITS})(?:\.\d+)?|\.\d+)"
     r"(?:\s?(?P<percent>%|percent\b|per cent\b)|(?P<scale>[kK]\b|M\b|\s(?:thousand|million)\b))?"
@@ -56,7 +56,8 @@ _MONTH = (
 _OTHER = re.compile(
     r"<?https?://\S+|\bdoi:\s*\S+|\b10\.\d{4,}/\S+|\S+@\S+\.\w+"
     r"|\b\d{4}-\d{2}(?:-\d{2})?\b"
-    rf"|\b{_MONTH}\.?\s+(?:\d{{1,2}},?\s+)?(?:19|20)\d\d\b"
+    rf"|\b(?:\d{{1,2}}(?:st|nd|rd|th)?\s+)?{_MONTH}\.?\s+(?:\d{{1,2}}(?:st|nd|rd|th)?,?\s+)?(?:19|20)\d\d\b"
+    r"|\b(?:19|20)\d\d[/.]\d{1,2}[/.]\d{1,2}\b|\b\d{1,2}[/.]\d{1,2}[/.](?:19|20)\d\d\b"
     r"|\b(?:19|20)\d\d\s*(?:-|\u2013|to|and|until)\s*(?:19|20)\d\d\b"
     r"|\b(?:in|since|of|from|until|by|during|version|published|released|dated?)[:\s]\s*(?:19|20)\d\d\b"
     r"|\((?:[A-Z][\w .,&-]*)?(?:19|20)\d\d\)"
@@ -65,7 +66,7 @@ _OTHER = re.compile(
     r"|\b(?:aged?|ages)\s+(?:from\s+|between\s+)?\d+\s*(?:-|\u2013|to|and)\s*\d+"
     r"|\b\d+(?:\.\d+)?\s*(?:-|\u2013|to)\s*\d+(?:\.\d+)?\s*(?:years?|months?|days?)"
     r"|\b\d+(?:\.\d+)?[- ]?(?:years?|yrs?|months?|days?|hours?|bits?)\b"
-    r"|\b(?:\d+\.\d+|\d{1,2}) ?TB\b(?!-)"  # terabytes; more of them are tuberculosis
+    r"|\b(?:\d+\.\d+|\d) ?TB\b(?!-)"  # terabytes; more of them are tuberculosis
     r"|\b\d+(?:\.\d+)?[- ]?(?:GB|MB|GiB|mm|cm|px|dpi|kV)\b"
     r"|\b\d+(?:\.\d+)?\s*(?:e-?\d+|[x\u00d7*]\s*10\s?(?:\^\s?[-\u2212]?|[-\u2212])\d+)\b",
     re.IGNORECASE,
@@ -73,14 +74,17 @@ _OTHER = re.compile(
 _SIZE = re.compile(
     rf"(?<![\w.])[\[(]?\s*({_DIGITS})\s*(?:px|pixels)?\s*(?:x|X|\u00d7|\*|by)\s*({_DIGITS})(?![\w.]\d)"
 )
-_PAIR = re.compile(rf"^[\[(]\s*({_DIGITS}|\d+)\s*[,;]\s*({_DIGITS}|\d+)\s*[\])]$")
+_PAIR = re.compile(rf"[\[(]\s*({_DIGITS})\s*[,;]\s*({_DIGITS})\s*[\])]")
+_MONTHS = "janfebmaraprmayjunjulaugsepoctnovdec"
 _PART = r"(\d{1,3}(?:\.\d+)?)\s?%?"
 _RATIO = re.compile(
     rf"(?<![\w.:/-]){_PART}\s*([:/-])\s*{_PART}(?:\s*\2\s*{_PART})?(?![\w:/]|-\d|\.\d)"
 )
-_ISO = re.compile(r"\b((?:19|20)\d\d)(?:-(\d{2}))?(?:-(\d{2}))?\b")
+_ISO = re.compile(r"\b((?:19|20)\d\d)(?:[-/.](\d{1,2}))?(?:[-/.](\d{1,2}))?\b")
 _WRITTEN = re.compile(
-    rf"\b({_MONTH})\.?\s+(?:(\d{{1,2}})(?:st|nd|rd|th)?,?\s+)?((?:19|20)\d\d)\b", re.I
+    rf"\b(?:(\d{{1,2}})(?:st|nd|rd|th)?\s+)?({_MONTH})\.?,?\s+(?:(\d{{1,2}})(?:st|nd|rd|th)?,?\s+)?"
+    r"((?:19|20)\d\d)\b",
+    re.I,
 )
 _RATE = re.compile(
     r"(\d+(?:\.\d+)?)\s*(?:[x\u00d7*]\s*10\s?\^?\s?([-\u2212]\d+)|e(-\d+))|\b(0\.0\d+)\b", re.I
@@ -95,7 +99,7 @@ def numbers(text: str) -> list[Number]:
     for match in _NUMBER.finditer(text):
         if text[: match.start()].rstrip().endswith(("<", "\u2264")):
             continue  # withheld: "<11" stands for a small number that must not be given
-        digits = re.sub(r"[,'\u2009\u202f]", "", match["digits"])
+        digits = re.sub(r"[ ,'\u2009\u202f]", "", match["digits"])
         scale = _SCALES.get((match["scale"] or "").strip().lower(), 1.0)
         decimals = len(digits.partition(".")[2])
         hedge = next((h for h, p in _HEDGED.items() if p.search(text[: match.start()])), "")
@@ -120,9 +124,17 @@ def sizes(text: str) -> list[tuple[int, int, int, int]]:
     ]
 
 
+def pairs(text: str) -> list[tuple[int, int, int, int]]:
+    """As `sizes`, with those in brackets such as (384, 127): for a text that is about sizes."""
+    bracketed = [
+        (int(plain(m[1])), int(plain(m[2])), m.start(), m.end()) for m in _PAIR.finditer(text)
+    ]
+    return sorted([*bracketed, *sizes(text)], key=lambda hit: hit[2])
+
+
 def pair(cell: str) -> tuple[int, int] | None:
     """The two sides in a cell such as 989*1225, [2916,2583], (1024, 1024) or 2,916 x 2,713."""
-    if match := _PAIR.match(cell.strip()):
+    if match := _PAIR.fullmatch(cell.strip()):
         return int(plain(match[1])), int(plain(match[2]))
     found = sizes(cell)
     return found[0][:2] if len(found) == 1 else None
@@ -143,25 +155,11 @@ def ratios(text: str) -> list[tuple[tuple[float, ...], int, int]]:
 def date(text: str) -> str:
     """The first date as YYYY, YYYY-MM or YYYY-MM-DD; "" where there is none."""
     if written := _WRITTEN.search(text):
-        months = (
-            "jan",
-            "feb",
-            "mar",
-            "apr",
-            "may",
-            "jun",
-            "jul",
-            "aug",
-            "sep",
-            "oct",
-            "nov",
-            "dec",
-        )
-        month = months.index(written[1][:3].lower()) + 1
-        day = f"-{int(written[2]):02}" if written[2] else ""
-        return f"{written[3]}-{month:02}{day}"
+        month = _MONTHS.index(written[2][:3].lower()) // 3 + 1
+        day = written[1] or written[3]
+        return f"{written[4]}-{month:02}" + (f"-{int(day):02}" if day else "")
     found = _ISO.search(text)
-    return "-".join(part for part in found.groups() if part) if found else ""
+    return "-".join(f"{int(part):02}" for part in found.groups() if part) if found else ""
 
 
 def rate(text: str) -> float | None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from cxrkit.cards import audit_numbers, audit_scores
 from cxrkit.cards.audit_about import about, made, shortened
@@ -16,22 +17,24 @@ from cxrkit.cards.audit_words import (
     UNIT,
     VIEWS,
     split_names,
+    without_archives,
     word_set,
     words,
 )
 
-_STOPS = re.compile(r"[.,;:()\[\]|+=]")
+_STOPS = re.compile(r"[.,;:()\[\]|+=\u00b7\u2022]")
 # Words after which a noun is no longer what the number before them counts.
 _LINKS = word_set(
     "of contain contains contained are is was were have has had with without show shows in for "
     "from and or to by on as which that while versus vs per show showing"
 )
 _ENGLISH = word_set("the of a an with without have has are is was were in for do does not and")
+_SHOWING = (("with",), ("without",), ("show",), ("shows",), ("have",), ("has",))
 _RESTRICTS = (("with",), ("without",), ("in",), ("for",), ("of",))
 _THE = word_set("the these those them all total")
 _KEY = re.compile(
-    r"(?:(?:number|total|count|sum|no\.?|#)\s*(?:number\s*)?(?:of\s+)?(?P<of>[\w\s-]{3,40}?)"
-    r"\s*(?:is|are|was|were|:|=|of)?|(?:^|[,;]\s*)(?P<key>[A-Za-z][\w\s/-]{2,50}?)\s*[:=]|\((?P<n>n)\s*=)"
+    r"(?:(?:\b(?:number|total|count|sum)\b|\bno\.|#)\s*(?:number\s*)?(?:of\s+)?(?P<of>[\w\s-]{3,40}?)"
+    r"\s*(?:is|are|was|were|:|=|of)?|(?:^|[,;\u00b7\u2022]\s*)(?P<key>[A-Za-z][\w\s/-]{1,50}?)\s*[:=]|\((?P<n>n)\s*=)"
     r"\s*(?:about|around|approximately|over|more than|~)?\s*$",
     re.IGNORECASE,
 )
@@ -39,6 +42,17 @@ _WHOLE = re.compile(
     r"\+|\b(?:total|altogether|consist\w*|compris\w*|made up|compos\w*|divided|sum)\b", re.I
 )
 _LISTS = re.compile(r"\b(?:contain\w*|includ\w*|has|have|had|there (?:are|were)|with|:)", re.I)
+_LEFT = re.compile(
+    r"\b(?:remain\w*|leav\w*|result\w*|yield\w*)(?: us with| in| a total of)*\s*$", re.I
+)
+_SHARE = re.compile(r"\s*\(\s*(?:~\s*)?[\d.]+\s*%\s*\)")  # beside a count: "9,378 (77.85 %)"
+_RANGE = re.compile(r"\d\s*(?:to|-|\u2013)\s*$")  # "1 to 184 images" counts none
+_OF_ALL = re.compile(r"\s*(?:out )?of (?:all |the |these |those |its )*")
+_NAMED = re.compile(r"\b([A-Za-z]+)\s*$")  # "stage 1", "Figure 2": the number is a name
+_NAMES = word_set(
+    "stage figure fig phase appendix equation fold version step level section page part group task "
+    "type table release day month year chapter challenge observer reader"
+)
 _REST = re.compile(r"\b(?:remain\w*|leav\w*|result\w*|yield\w*)\b", re.I)
 # A part of something may be what the number behind these words counts.
 _LOOSE = re.compile(
@@ -92,12 +106,25 @@ def _on_the_way(total: Statement) -> tuple[float, ...]:
 
 def _counts(text: str, numbers: list[Number]) -> list[_Count]:
     """Each number that counts something; one without a noun of its own takes its neighbour's."""
-    read = [_count(text, n, numbers[i + 1 : i + 2]) for i, n in enumerate(numbers)]
+    read = [_count(text, n, numbers[i + 1 :]) for i, n in enumerate(numbers)]
+    for i, (part, whole) in enumerate(pairwise(numbers)):
+        of = read[i + 1]
+        if of is not None and _OF_ALL.fullmatch(text[part.end : whole.start]):
+            # "336 of the 662 images show tuberculosis": the words behind are of the part.
+            read[i], read[i + 1] = replace(of, number=part), replace(of, after=())
     found: list[_Count] = []
+    alone = not any(c and c.unit for c in read)
+    parts = [c for c in read if c and c.after and c.number.value > 1]  # 0 and 1 can be codes
+    listed = len(parts) > 1 and bool(re.search(r"[+:(]", text))
     for i, count in enumerate(read):
         if count is None:
             continue
-        if not count.unit:
+        if not count.unit and alone:
+            said_of = bool(count.subject) or count.after[:1] in _SHOWING
+            if not said_of and not (listed and count in parts):
+                continue
+            count = replace(count, unit="cases")
+        elif not count.unit:
             # Beside "of 14 labels" a bare number is a part of them.
             near = [
                 c
@@ -105,11 +132,14 @@ def _counts(text: str, numbers: list[Number]) -> list[_Count]:
                 if c and c.unit and c.unit != "categories"
             ]
             named = bool(count.after or _OF_SPLIT.search(text[: count.number.start]))
-            named = named or "respectively" in text.lower()
+            named = named or "respectively" in text.lower() or bool(count.subject)
+            named = named or bool(_LEFT.search(text[: count.number.start]))
             joined = named and not FOREIGN.intersection(count.after[:3])
             if not near or not joined:
                 continue
-            count = replace(count, unit=near[0].unit)
+            # Of "9 images of 5 patients: 7 for training" either can be meant.
+            units = {c.unit for c in near}
+            count = replace(count, unit=units.pop() if len(units) == 1 else "cases")
         found.append(count)
     names = split_names(text)
     if "respectively" in text.lower() and len(names) == len(found) > 1:
@@ -120,9 +150,17 @@ def _counts(text: str, numbers: list[Number]) -> list[_Count]:
 
 def _count(text: str, number: Number, following: list[Number]) -> _Count | None:
     """The number with its noun; without a unit where there is none; None for other things."""
+    if _RANGE.search(text[: number.start]):
+        return None
+    name = _NAMED.search(text[: number.start])
+    if name and name[1].lower() in _NAMES:
+        return None
+    share = _SHARE.match(text, number.end)
+    begin = share.end() if share else number.end
+    following = [n for n in following if n.start >= begin]
     bound = following[0].start if following else len(text)
-    stop = _STOPS.search(text, number.end)
-    segment = words(text[number.end : min(bound, stop.start() if stop else bound)])
+    stop = _STOPS.search(text, begin)
+    segment = words(text[begin : min(bound, stop.start() if stop else bound)])
     while segment and segment[0] in _THE:
         segment = segment[1:]
     if segment[:1] == ["of"] and set(segment[1:2]) <= _THE:
@@ -142,14 +180,19 @@ def _count(text: str, number: Number, following: list[Number]) -> _Count | None:
         units = [w for w in named if w in UNIT]
         if units:
             return _Count(number, UNIT[units[-1]], tuple(named), (), True)
+        said = tuple(words(without_archives(key["key"] or "")))
+        if FOREIGN.intersection(said):
+            return None
+        return _Count(number, "", said, _until_link(segment), False)
     return _Count(number, "", (), _until_link(segment), False)
 
 
 def _until_link(segment: list[str]) -> tuple[str, ...]:
     """The words up to the next "and", at most eight."""
     kept: list[str] = []
-    for word in segment[:8]:
-        if word in ("and", "or", "while", "which", "that"):
+    for at, word in enumerate(segment[:8]):
+        both = kept and kept[-1] in SPLIT and set(segment[at + 1 : at + 2]) & set(SPLIT)
+        if word in ("and", "or", "while", "which", "that") and not both:
             break
         kept.append(word)
     return tuple(kept)
@@ -182,7 +225,10 @@ def _statement(sentence: Sentence, count: _Count) -> Statement:
         unit=count.unit,
         hedge=number.hedge,
         step=number.step,
-        loose=bool(_LOOSE.search(sentence.text[: number.start])),
+        loose=bool(_LOOSE.search(sentence.text[: number.start]))
+        or bool(
+            re.match(r"\s*(?:out )?of (?:all |the |these |its )*\d", sentence.text[number.end :])
+        ),
     )
 
 
@@ -243,7 +289,7 @@ def _percentages(
 def _sums(sentence: Sentence, counts: list[_Count]) -> Iterator[Statement]:
     """Sums that are written out, lists of parts, and what is left of a number."""
     text = sentence.text
-    written = re.search(r"[\d,]{2,}(?:\s*\+\s*[\d,]*\d)+(?:\s*=\s*([\d,]*\d))?", text)
+    written = re.search(r"(?<![\w,.-])[\d,]{2,}(?:\s*\+\s*[\d,]*\d)+(?:\s*=\s*([\d,]*\d))?", text)
     if written:
         parts = [n.value for n in audit_numbers.numbers(written[0])]
         total = parts.pop() if written[1] else 0.0

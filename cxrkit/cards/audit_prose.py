@@ -11,20 +11,28 @@ from cxrkit.cards.audit_statement import Statement
 from cxrkit.cards.audit_words import IMAGE_FORMATS, MAKING, OTHER_FORMATS, is_quoted, words
 
 _IMAGES = r"(?:images?|radiographs?|x-?rays?|cxrs?|scans?|films?|cases?)"
-_MASKS = r"(?:masks?|segmentations?|contours?|outlines?|delineat\w+)"
+_MASKS = r"(?:masks?|segmentations?|contours?|contoured|outlined?s?|delineat\w+)"
 _EACH = re.compile(
     rf"\b(?:each|every|all|100\s?%)(?: of)?(?: the| these)?(?: \w[\w-]*){{0,3}} {_IMAGES}\b", re.I
 )
 _EACH_MASK = re.compile(rf"\b{_MASKS}\b", re.IGNORECASE)
 _NOT = re.compile(r"\bnot (?:each|every|all)\b|\bno\b", re.IGNORECASE)
-_SEVERAL = r"(?:more than one|several|both|two|different)"
-_OVERLAP = re.compile(
-    r"no (?:patient|subject)s?(?:[- ]level)? overlap|disjoint (?:in|by) patients?|"
-    r"no overlap (?:of|between|in) (?:the )?patients?|patient[- ]?(?:disjoint|wise|level) split|"
-    rf"(?:patients?|subjects?) (?:is|are|do|does)(?: not| never)[^.]{{0,30}}{_SEVERAL}\b|"
-    rf"no (?:patient|subject) (?:is|appears|occurs|belongs)[^.]{{0,30}}{_SEVERAL}\b|"
-    r"split[^.]{0,40}\bby (?:the )?patients?\b[^.]*overlap",
-    re.IGNORECASE,
+# That no patient is in two splits: a sentence with all of these and nothing that doubts it.
+_NO_OVERLAP = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        r"\b(?:patients?|subjects?|persons?|individuals?)\b",
+        r"\boverlap|\bleak|\bshar(?:e|es|ed|ing)\b|\bdisjoint|\bexclusive|\bmore than one of\b|"
+        r"\b(?:more than one|several|both|two|different|multiple) (?:of the |of these )?(?:\w+ )?"
+        r"(?:splits?|sets?|parts?|partitions?)\b",
+        r"\b(?:no|not|never|neither|without|free|zero|disjoint|exclusive|prevents?|avoids?)\b",
+        r"split|\btrain|\btest|\bsets?\b|partition",
+    )
+)
+_DOUBT = re.compile(
+    r"\b(?:may|might|could|whether|unknown|unclear|"
+    r"not (?:ensured?|guaranteed?|checked|known|stated))\b",
+    re.I,
 )
 _SOURCE = {
     "official": re.compile(
@@ -34,16 +42,17 @@ _SOURCE = {
     "article": re.compile(r"^(?:article(?: (?:address|link))?|paper|publication)\s*:", re.I),
 }
 _DATE = re.compile(
-    r"^(?:publication date|published(?: on)?|release date|date of publication|release[d]?)\s*:",
+    r"^(?:\w+ ){0,2}(?:publication|release|published|released)(?: date| on)?\s*:"
+    r"|\b(?:published|released|publication date|release date)\s+(?:on|in|is|was)\b",
     re.I,
 )
 _BITS = re.compile(r"\b(8|10|12|14|15|16)[- ]?bits?\b", re.IGNORECASE)
 _FORMAT = re.compile(
-    rf"\b(?:in|as|to)\s+(?:the\s+)?\.?({'|'.join([*IMAGE_FORMATS, 'jepg'])})\b"
+    rf"\b(?:in|as|to)\s+(?:the\s+)?\.?((?<=\.)[a-z]{{2,5}}|{'|'.join(IMAGE_FORMATS)})\b"
     r"(?:\s+\w+)?\s+(?:format|files?|images?)\b",
     re.IGNORECASE,
 )
-_URL = re.compile(r"https?://[^\s<>,;]+[^\s<>,;.)]")
+_URL = re.compile(r"(?:https?://|\bwww\.)[^\s<>,;]+[^\s<>,;.)]")
 _STEP = r"[\w{}<>#*.-]"
 _PATH = re.compile(
     rf"(?<![\w/.:])(?:{_STEP}+/)+{_STEP}+\.(?:jpe?g|png|dcm|dicom|tiff?)(?![\w/])", re.IGNORECASE
@@ -52,17 +61,29 @@ _FILE = re.compile(r"(?<![\w./-])([\w.-]+\.(?:csv|tsv|txt|json|xlsx?)(?:\.gz)?)(
 _DESCRIBES = re.compile(
     r"\s*(?:[:\u2013(-]|(?:is|contains?|holds?|has|lists?|provides?|includes?|describes?)\b)"
 )
-_SIZE_OF_DATA = re.compile(r"\b(?:resolution|size|sizes|pixels?|dimensions?)\b", re.IGNORECASE)
+_SIZE_OF_DATA = re.compile(
+    r"\b(?:resolution|size|sizes|sized|pixels?|px|dimensions?|"
+    r"(?:small|large)st (?:image|radiograph))\b",
+    re.IGNORECASE,
+)
 _OF_A_MODEL = re.compile(
     r"\b(?:resiz\w*|rescal\w*|crop\w*|pad(?:ded|ding)|squashed|input|model|network|downsampl\w*)\b",
     re.I,
 )
-_STATISTIC = (
-    ("min", re.compile(r"\b(?:min(?:imum|imal)?|smallest|lowest)\b[^\d]*$", re.I)),
-    ("max", re.compile(r"\b(?:max(?:imum|imal)?|largest|biggest|highest)\b[^\d]*$", re.I)),
-    ("median", re.compile(r"\bmedian\b[^\d]*$", re.I)),
-    ("mean", re.compile(r"\b(?:mean|average)\b[^\d]*$", re.I)),
-)
+_STATISTICS = {
+    "min": r"min(?:imum|imal)?|smallest|lowest",
+    "max": r"max(?:imum|imal)?|largest|biggest|highest",
+    "median": r"median",
+    "mean": r"mean|average",
+}
+_AHEAD = {s: re.compile(rf"\b(?:{p})\b[^\d]*$", re.I) for s, p in _STATISTICS.items()}
+_NAMED = {s: re.compile(rf"\b(?:{p})\b", re.I) for s, p in _STATISTICS.items()}
+_BEHIND = {
+    s: re.compile(rf"^[\])]?\s*(?:px|pixels)?\s*\(\s*(?:{p})\b", re.I)
+    for s, p in _STATISTICS.items()
+}
+_RANGE = re.compile(r"\b(?:between|from|rang\w+)\b[^\d]*$", re.IGNORECASE)
+_RANGE_END = re.compile(r"^[\])\s]*(?:px|pixels)?\s*(?:and|to|-|\u2013)\s*[\[(]?\s*$")
 _GOES_ON = re.compile(r"(?:It|They|These|This|Then|The (?:data|dataset|images))\b")
 _NAMELY = re.compile(r"(?:\bnamely\b,?|\bincluding\b|:|\bsuch as\b)\s*", re.IGNORECASE)
 
@@ -132,8 +153,8 @@ def _rules(sentence: Sentence) -> Iterator[Statement]:
         start, end = min(each.start(), mask.start()), max(each.end(), mask.end())
         if end - start < 140:
             yield made(sentence, "each", start, end, unit="masks")
-    if overlap := _OVERLAP.search(text):
-        yield made(sentence, "overlap", overlap.start(), overlap.end(), shortened(text))
+    if not _DOUBT.search(text) and all(p.search(text) for p in _NO_OVERLAP):
+        yield made(sentence, "overlap", 0, len(text), shortened(text))
 
 
 def _making(sentence: Sentence, following: Sentence | None) -> Iterator[Statement]:
@@ -157,21 +178,35 @@ def _making(sentence: Sentence, following: Sentence | None) -> Iterator[Statemen
 
 def _sizes(sentence: Sentence) -> Iterator[Statement]:
     text = sentence.text
-    if _SIZE_OF_DATA.search(text):
-        for first, second, start, end in audit_numbers.sizes(text):
-            statistic = next((s for s, p in _STATISTIC if p.search(text[:start])), "every")
-            if statistic == "every" and _OF_A_MODEL.search(text):
-                statistic = "model"
+    found = audit_numbers.pairs(text) if _SIZE_OF_DATA.search(text) else []
+    of_model = _OF_A_MODEL.search(text)
+    ahead = text[: found[0][2]] if found else ""
+    named = sorted((m.start(), s) for s, p in _NAMED.items() for m in p.finditer(ahead))
+    if len(named) == len(found) > 1:  # "min / max size: 384x127 / 2916x2583"
+        for (first, second, start, end), (_, unit) in zip(found, named, strict=True):
             yield made(
-                sentence, "size", start, end, values=(float(first), float(second)), unit=statistic
+                sentence, "size", start, end, values=(float(first), float(second)), unit=unit
             )
+        found = []
+    last, unit = 0, ""
+    for first, second, start, end in found:
+        between = text[last:start]
+        ends_range = unit == "min" and _RANGE_END.match(between)
+        unit = next((s for s, p in _BEHIND.items() if p.match(text[end:])), "")
+        unit = unit or next((s for s, p in _AHEAD.items() if p.search(between)), "")
+        if not unit:
+            unit = "max" if ends_range else "min" if _RANGE.search(between) else "every"
+        if unit == "every" and of_model:
+            unit = "model"
+        last = end
+        yield made(sentence, "size", start, end, values=(float(first), float(second)), unit=unit)
     for bits in _BITS.finditer(text):
         yield made(sentence, "bits", *bits.span(), values=(float(bits[1]),))
 
 
 def _sources(sentence: Sentence) -> Iterator[Statement]:
     text = sentence.text
-    if key := _DATE.match(text):
+    if key := _DATE.search(text):
         if date := audit_numbers.date(text[key.end() :]):
             yield made(sentence, "date", 0, len(text), shortened(text), words=(date,))
         return

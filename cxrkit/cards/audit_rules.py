@@ -136,7 +136,7 @@ def _name(text: str) -> str:
 
 def _bare(url: str) -> str:
     """The address without protocol and www; a bare DOI is one of doi.org."""
-    text = re.sub(r"^https?://(?:www\.)?", "", url.strip().lower()).rstrip("/")
+    text = re.sub(r"^(?:https?://)?(?:www\.)?", "", url.strip().lower()).rstrip("/")
     text = re.sub(r"^arxiv:", "arxiv.org/abs/", text)
     return f"doi.org/{text}" if text.startswith("10.") else text
 

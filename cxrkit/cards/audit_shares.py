@@ -9,7 +9,7 @@ from cxrkit.cards import audit_verdict
 from cxrkit.cards.audit_copy import Quantity, Source
 from cxrkit.cards.audit_statement import Statement
 from cxrkit.cards.audit_verdict import CARD, COPY, RECORD, Finding, false, true, unverifiable
-from cxrkit.cards.audit_words import split_names
+from cxrkit.cards.audit_words import HARMLESS, SPLIT, split_names
 from cxrkit.terms import SPLITS
 
 _ASIDE = re.compile(r"augment|train(?:ed|ing) (?:set|data|images)|prepared|experiment", re.I)
@@ -22,8 +22,8 @@ def ratio(statement: Statement, source: Source, cards: Mapping[str, float], line
     Args:
         statement: of kind "ratio".
         source: the archive it is about.
-        cards: images of each split in the card's own table; {} where it has none.
-        line: of that table.
+        cards: images of each split as the card gives them; {} where it does not.
+        line: where it does.
     """
     said = dict(zip(statement.words, statement.values, strict=True))
     if abs(sum(said.values()) - 1) > 0.011:
@@ -36,7 +36,7 @@ def ratio(statement: Statement, source: Source, cards: Mapping[str, float], line
             finding = unverifiable("a split of prepared data may be meant", finding.found)
     elif cards and set(cards) == set(said):
         finding = (true if _same(cards, said) else false)(CARD, _parts(cards))
-        why = f"the table in line {line} of the card"
+        why = f"line {line} of the card"
         finding = Finding(finding.answer, finding.found, why, finding.authority)
     elif own:
         finding = unverifiable("a split that is not of the release", f"this copy: {_parts(own)}")
@@ -45,19 +45,21 @@ def ratio(statement: Statement, source: Source, cards: Mapping[str, float], line
     else:
         finding = unverifiable("this copy has no split, and none is recorded")
     if finding.answer == "true" and cards and set(cards) == set(said) and not _same(cards, said):
-        return false(CARD, _parts(cards), f"the table in line {line} of the card says otherwise")
+        return false(CARD, _parts(cards), f"line {line} of the card says otherwise")
     return finding
 
 
-def own_table(
+def own_sizes(
     statements: Sequence[Statement],
 ) -> dict[tuple[str, ...], tuple[int, dict[str, float]]]:
-    """Images by split in the tables of a card, by the archives they are about, with the line."""
-    found: dict[tuple[str, ...], tuple[int, dict[str, float]]] = {}
+    """Images by split as a card gives them, by the archives they are about, with the line."""
+    places: dict[tuple[tuple[str, ...], int], dict[str, float]] = {}
     for statement in statements:
-        names = split_names(" ".join(statement.subject))
-        of_split = len(names) == 1 and len(statement.subject) == 1
-        if not statement.table or not of_split:
+        said = (*statement.subject, *statement.after)
+        names = split_names(" ".join(said))
+        images = statement.unit in ("images", "items", "cases")
+        others = [w for w in said if w not in SPLIT and w not in HARMLESS]
+        if len(names) != 1 or others or not images or statement.quoted:
             continue
         if statement.kind == "count":
             value = statement.values[0]
@@ -65,9 +67,13 @@ def own_table(
             value = sum(statement.values)
         else:
             continue
-        _, sizes = found.setdefault(statement.about, (statement.table, {}))
-        sizes[names[0]] = value
-    return {about: hit for about, hit in found.items() if len(hit[1]) > 1}
+        place = (statement.about, statement.table or statement.line)
+        places.setdefault(place, {})[names[0]] = value
+    found: dict[tuple[str, ...], tuple[int, dict[str, float]]] = {}
+    for (about, line), sizes in places.items():
+        if len(sizes) > 1:
+            found.setdefault(about, (line, sizes))
+    return found
 
 
 def overlap(statement: Statement, source: Source, cards: Mapping[str, float]) -> Finding:
@@ -159,21 +165,25 @@ def _harmonic(unit: str, value: float, precision: float, recall: float, slack: f
 
 
 def _nearest(statement: Statement, scores: Sequence[Statement]) -> dict[str, float]:
-    """The other scores of the sentence; for those it lacks, the only one that the card gives."""
+    """The other scores of the sentence; for those it lacks, of the section, or of the card."""
     found: dict[str, float] = {}
     for unit in ("dice", "iou", "precision", "recall"):
         named = [s for s in scores if s.unit == unit and s.about == statement.about]
         beside = [s for s in named if _same_place(s, statement)]
-        values = {s.values[0] for s in beside or named}
-        if len(values) == 1:
-            found[unit] = values.pop()
+        near = [s for s in named if s.section == statement.section and not s.table]
+        for place in (beside, near, named):
+            values = {s.values[0] for s in place}
+            if len(values) == 1:
+                found[unit] = values.pop()
+            if values:
+                break
     return found
 
 
 def _same_place(one: Statement, other: Statement) -> bool:
-    """Both are in one sentence, or in one row of a table."""
+    """Both are in one sentence, or in one row or column of a table."""
     if one.table or other.table:
-        return (one.table, one.line) == (other.table, other.line)
+        return (one.table, one.words) == (other.table, other.words)
     return one.context == other.context
 
 

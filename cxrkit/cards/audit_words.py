@@ -40,7 +40,8 @@ FOREIGN = word_set(
     "videos page pages level levels stage stages step steps set sets dataset datasets database "
     "databases challenge source sources type types group groups version versions part parts task "
     "tasks section sections time times gpu gpus word words term terms size threshold percent "
-    "kernel tile tiles rib ribs column columns channel channels dimension dimensions"
+    "kernel age ages year width height tile tiles rib ribs column columns channel channels "
+    "dimension dimensions"
 )
 
 VIEWS = word_set("frontal frontal-view lateral pa ap posteroanterior anteroposterior")
@@ -54,7 +55,7 @@ HARMLESS = word_set(
     "anonymised de-identified deidentified labelled labeled annotated available public "
     "publicly corresponding associated coverage segmented segmentation binary adult pediatric "
     "paediatric free-text real released large-scale number count counts num quantity data "
-    "volume value values the a an of these in all no. per dataset set sets view views image "
+    "volume value values n the a an of these in all no. per dataset set sets view views image "
     "images frequency are is it there"
 )
 
@@ -115,7 +116,8 @@ AREAS = word_set(
 
 # Sentences that say how something was made; what is recorded about an archive can contradict them.
 MAKING = re.compile(
-    r"\b(?:labell?ers?|negbio|chexbert|in (?:the )?future|will be (?:released|published|available)|"
+    r"\b(?:labell?ers?|negbio|chexbert|in (?:the )?future|future (?:plans?|work|releases?)|"
+    r"will be (?:released|published|available)|"
     r"plans? to (?:release|publish|provide)|augment\w*|histogram|normali[sz]\w*|bit[- ]depth|"
     r"code repository|source code|our code|repository|github|examined|verified by|reviewed by|"
     r"checked by|text files?|learning rate|u-?net|optimi[sz]er|pre-?trained)\b",
@@ -126,7 +128,9 @@ MAKING = re.compile(
 _QUOTED = re.compile(
     r"\b(?:pages?|prose|copies|descriptions?|documentation|readme)\b[^;]{0,60}"
     r"\b(?:says?|states?|stated|claims?|claimed|promises?|promised|counts|is short)\b|\bsomebody|"
-    r"\bin circulation\b|\bin descriptions\b|\bknown (?:error|to be wrong)\b|"
+    r"\b(?:often|sometimes|commonly|frequently|usually|also) "
+    r"(?:quoted|cited|stated|given|reported)\b|"
+    r"\bin the literature\b|\bin circulation\b|\bin descriptions\b|\bknown (?:error|to be wrong)\b|"
     r"\bstands for\b|\bwithheld\b|\bno (?:number|count) of\b|"
     r"\b(?:is|are|was|were) (?:false|wrong|incorrect|an error)\b|\bfalse:",
     re.IGNORECASE,
