@@ -56,7 +56,9 @@ _NAMES = word_set(
 _REST = re.compile(r"\b(?:remain\w*|leav\w*|result\w*|yield\w*)\b", re.I)
 # A part of something may be what the number behind these words counts.
 _LOOSE = re.compile(
-    r"\b(?:on|in|for|cover\w*|among|across|within|only|remaining|those|other)\s+(?:the\s+)?$", re.I
+    r"\b(?:on|in|for|cover\w*|among|across|within|only|remaining|those|other|that)\s+"
+    r"(?:the\s+|at least\s+)?$",
+    re.I,
 )
 _OF_SPLIT = re.compile(
     rf"\b({'|'.join(SPLIT)})\b(?:\s+(?:set|split|folder|part|data|list))?\s*"
