@@ -7,6 +7,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -20,6 +21,7 @@ from cxrkit.imaging import radiograph, sizes
 from cxrkit.records import Record
 from cxrkit.verification.report import BadFile, Check, bad_file, of_files
 
+_TABLES = (".csv", ".csv.gz")  # of run lengths, a row for each mask
 _SPAWN = multiprocessing.get_context("spawn")  # threads of OpenCV do not survive a fork
 _CHUNK = 16  # records that a process decodes at a time
 _AHEAD = 4  # chunks for each process that are on their way
@@ -131,6 +133,9 @@ def decode_checks(
     ]
     if masked:
         what = "masks that fit their images"
+        shared = {mask for mask in chosen["mask"].unique() if mask.endswith(_TABLES)}
+        if shared:  # the table tells whether the release itself is so, not the image
+            published = dict.fromkeys((b.path for b in masks if shared <= set(published)), "")
         checks.append(of_files("decode", what, masked, masks, "the files", published))
     return checks, [*images, *masks]
 
@@ -206,8 +211,16 @@ def _decode(name: str, root: Path, records: Sequence[Record]) -> _Found:
         try:
             _check_mask(archive, root, record, (picture.rows, picture.columns))
         except Exception as error:
-            masks.append(bad_file(record.mask, _fault(error)))
+            masks.append(_bad_mask(record, _fault(error)))
     return len(records), images, masks
+
+
+def _bad_mask(record: Record, fault: ItemFault) -> BadFile:
+    """The mask file; the image, where one table holds the masks of many."""
+    if not record.mask.endswith(_TABLES):
+        return bad_file(record.mask, fault)
+    bad = bad_file(record.image, fault)
+    return replace(bad, message=f"its mask in {record.mask}: {bad.message}")
 
 
 def _fault(error: Exception) -> ItemFault:
