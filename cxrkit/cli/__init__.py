@@ -48,3 +48,5 @@ def main() -> None:
     except CxrkitError as error:
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)
+    except KeyboardInterrupt:  # while a command is imported; in a command typer does the same
+        sys.exit(130)

@@ -74,12 +74,10 @@ def _annotations(adapter: archives.Archive, name: str, root: Path) -> pl.DataFra
 
 def _write(table: pl.DataFrame, lines: Iterator[str], out: Path) -> None:
     """The file under a temporary name first: no half of it is ever seen."""
-    scratch = out.with_name(f".{out.name}.part")
-    with durable.writing(out):
+    with durable.replacing(out) as scratch:
         if out.suffix == ".parquet":
             table.write_parquet(scratch, compression="zstd")
         elif out.suffix == ".csv":
             table.write_csv(scratch)
         else:
             scratch.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        scratch.replace(out)

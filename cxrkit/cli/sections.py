@@ -42,18 +42,19 @@ def sections(
     texts.require_outputs(reports, (out, "OUT"))
     header, rows = _STYLES[style]
     bad = 0
-    with durable.writing(out):
-        scratch = out.with_name(f".{out.name}.part")
-        with scratch.open("w", newline="", encoding="utf-8") as file:
-            table = csv.writer(file, lineterminator="\n")
-            table.writerow(header)
-            for text in texts.read(reports, id_column, report_column, encoding):
-                if text.fault is not None:
-                    bad += 1
-                    print(text.fault, file=sys.stderr)
-                    continue
-                table.writerows(rows(text))
-        scratch.replace(out)
+    read = texts.read(reports, id_column, report_column, encoding)
+    with (
+        durable.replacing(out) as scratch,
+        scratch.open("w", newline="", encoding="utf-8") as file,
+    ):
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(header)
+        for text in read:
+            if text.fault is not None:
+                bad += 1
+                print(text.fault, file=sys.stderr)
+                continue
+            table.writerows(rows(text))
     print(f"sections of the reports in {out}")
     raise typer.Exit(3 if bad else 0)
 

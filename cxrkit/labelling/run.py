@@ -4,6 +4,7 @@ import csv
 import io
 import itertools
 import multiprocessing
+import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
@@ -67,8 +68,7 @@ def label(
     names = labeler.names(options.vocabulary)
     faults = out.with_name(f"{out.stem}.quarantine.csv")
     counts = {"labelled": 0, "blank": 0, "quarantined": 0}
-    with durable.writing(out):
-        scratch = out.with_name(f".{out.name}.part")
+    with durable.replacing(out) as scratch:
         with scratch.open("w", newline="", encoding="utf-8") as file:
             table = csv.writer(file, lineterminator="\n")
             table.writerow(("id", *names))
@@ -82,7 +82,6 @@ def label(
                     counts["labelled" if labels else "blank"] += 1
                     table.writerow((text.id, *(labels.get(name, "") for name in names)))
                 progress(sum(counts.values()))
-        scratch.replace(out)
         if bad:
             faults.write_text(_csv([("id", "code", "message", "remedy"), *bad]), encoding="utf-8")
         elif faults.exists():
@@ -111,8 +110,10 @@ def _labelled(texts: Iterable[Text], options: Options) -> Iterator[tuple[list[Te
         for chunk in _chunks(itertools.chain(first, stream)):
             yield chunk, _labels(chunk, options)
         return
+    # Ctrl-C is the parent's business.
+    ignored = (signal.SIGINT, signal.SIG_IGN)
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(options.workers, context) as pool:
+    with ProcessPoolExecutor(options.workers, context, signal.signal, ignored) as pool:
         waiting: list[tuple[list[Text], Future[list[Labels]]]] = []
         for chunk in _chunks(itertools.chain(first, stream)):
             waiting.append((chunk, pool.submit(_labels, chunk, options)))

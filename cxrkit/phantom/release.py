@@ -8,6 +8,7 @@ import gzip
 import hashlib
 import io
 import multiprocessing
+import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
@@ -172,10 +173,14 @@ def _made(
         return
     # Forking after OpenCV has started its threads can deadlock.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(
-        workers, context, initializer=cv2.setNumThreads, initargs=(1,)
-    ) as pool:
+    with ProcessPoolExecutor(workers, context, _begin) as pool:
         yield from pool.map(files, jobs)
+
+
+def _begin() -> None:
+    """One process is one thread of work, and Ctrl-C is the parent's business."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cv2.setNumThreads(1)
 
 
 def write(root: Path, path: str, data: bytes) -> str:

@@ -128,6 +128,25 @@ def remove(path: Path) -> None:
 
 
 @contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A hidden name beside `path` to write to; what is there takes its place at the end.
+
+    Where the work inside fails, `path` stays as it was and nothing is left beside it.
+
+    Raises:
+        ResourceExhausted: E601.
+    """
+    scratch = path.with_name(f".{path.name}.part")
+    try:
+        with writing(path):
+            yield scratch
+            os.replace(scratch, path)
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(scratch)
+
+
+@contextlib.contextmanager
 def writing(path: Path) -> Iterator[None]:
     """An OSError inside becomes the message that the disk did not take a write.
 

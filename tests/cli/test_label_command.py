@@ -100,3 +100,12 @@ def test_an_output_that_cannot_be_is_refused_before_any_work(
     assert isinstance(done.exception, InputRefused) and done.exception.code == "E107"
     assert (folder / "reports.csv").read_bytes() == before
     assert sorted(p.name for p in folder.rglob("*")) == ["archive", "reports.csv"]
+
+
+def test_nothing_is_left_beside_a_refused_output(folder: Path) -> None:
+    (folder / "s.csv").write_text("from before")
+    for command in ("label", "sections"):
+        done = cxr(command, "reports.csv", "s.csv", "--id-column", "other")
+        assert isinstance(done.exception, InputRefused)
+    assert (folder / "s.csv").read_text() == "from before"
+    assert sorted(p.name for p in folder.iterdir()) == ["reports.csv", "s.csv"]

@@ -1,6 +1,7 @@
 """What replicas share: exams that do not depend on their number, files that repeat."""
 
 import gzip
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -77,3 +78,13 @@ def test_gzip_holds_no_time() -> None:
     packed = release.gzipped(b"abc")
     assert gzip.decompress(packed) == b"abc" and packed[4:8] == bytes(4)
     assert release.sums_bytes({"b": "2", "a": "1"}) == b"1 a\n2 b\n"
+
+
+def _hears_of_ctrl_c(job: int) -> dict[str, bytes]:
+    return {"": str(signal.getsignal(signal.SIGINT) == signal.SIG_IGN).encode()}
+
+
+def test_ctrl_c_ends_the_parent_alone() -> None:
+    """A worker that dies of it too can leave the parent waiting for ever."""
+    assert list(release._made([1, 2], _hears_of_ctrl_c, 2)) == [{"": b"True"}] * 2
+    assert list(release._made([1], _hears_of_ctrl_c, 1)) == [{"": b"False"}]

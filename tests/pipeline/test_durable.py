@@ -128,3 +128,22 @@ def test_another_worker_may_make_the_folders_first(tmp_path, monkeypatch, also):
 def test_a_place_that_takes_no_folder_is_reported():
     with pytest.raises(ResourceExhausted):
         durable.make_folder(Path("/proc/cxr/runs/tmp"))
+
+
+def test_a_file_is_replaced_when_all_is_written_and_not_before(tmp_path: Path) -> None:
+    out = tmp_path / "a.csv"
+    out.write_text("old")
+    with durable.replacing(out) as scratch:
+        scratch.write_text("new")
+        assert out.read_text() == "old"
+    assert out.read_text() == "new" and list(tmp_path.iterdir()) == [out]
+
+
+@pytest.mark.parametrize("failure", [KeyboardInterrupt, ValueError])
+def test_nothing_is_left_of_work_that_failed(tmp_path: Path, failure: type[BaseException]) -> None:
+    out = tmp_path / "a.csv"
+    out.write_text("old")
+    with pytest.raises(failure), durable.replacing(out) as scratch:
+        scratch.write_text("half")
+        raise failure
+    assert out.read_text() == "old" and list(tmp_path.iterdir()) == [out]
