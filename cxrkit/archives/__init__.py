@@ -46,6 +46,7 @@ class Card:
     mask_convention: PublishedConvention | None = None  # of the archive's own lung masks
     reader_rule: str = ""  # how several readers' labels became one: "majority", ...
     claims: tuple[Claim, ...] = ()
+    absent: int = 0  # files that the release names and does not hold
     contains: tuple[str, ...] = ()  # archives that are in this one, whole or in part
     part_of: tuple[str, ...] = ()  # archives that this one is taken from
     reads: tuple[tuple[str, str], ...] = ()  # (field of Record, where it comes from)
@@ -100,14 +101,26 @@ def name_of(archive: Archive) -> str:
 
 
 def table(archive: Archive, root: Path) -> pl.DataFrame:
-    """All records of the archive as one table, see `records.frame`.
+    """All records of the archive as one table, see `records.frame`; at least one.
 
     Raises:
-        InputRefused: as the adapter's `records`.
+        InputRefused: E101, there is not one image; and as the adapter's `records`.
     """
     if hasattr(archive, "table"):
-        return cast(pl.DataFrame, archive.table(root))
-    return rows.frame(archive.records(root), archive.CARD.observations)
+        found = cast(pl.DataFrame, archive.table(root))
+    else:
+        found = rows.frame(archive.records(root), archive.CARD.observations)
+    if found.is_empty():
+        raise no_image(archive, root)
+    return found
+
+
+def no_image(archive: Archive, root: Path) -> InputRefused:
+    """The refusal of an archive that lists nothing: a wrong folder, a table without rows."""
+    return InputRefused(
+        "E101", str(root), "not one image is listed", archive.LAYOUT,
+        "give the folder that holds the archive, with whole tables",
+    )  # fmt: skip
 
 
 def annotations(archive: Archive, root: Path) -> pl.DataFrame | None:

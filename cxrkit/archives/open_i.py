@@ -159,6 +159,7 @@ CARD = Card(
         ("extra.projection", "indiana_projections.csv, as published"),
         ("extra.reports_without_images", "counts over the reports of this copy without images"),
     ),
+    absent=1,
     traps=(
         "PNG files have no view, and captions such as 'Xray Chest PA and Lateral' stand at both "
         "images: without indiana_projections.csv `cxr build` skips every PNG as view-unknown.",

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cxrkit import terms
+from cxrkit import archives, terms
 from cxrkit.archives import Archive
 from cxrkit.errors import InputRefused, ItemFault, ResourceExhausted
 from cxrkit.pipeline import block, identifiers
@@ -106,6 +106,8 @@ def survey(archive: Archive, root: Path) -> Plan:
         else:
             patients.add(identifiers.patient_key(record))
             studies.add(identifiers.study_key(record))
+    if not seen and not skipped:
+        raise archives.no_image(archive, root)
     _require_unique(seen, archive, root)
     return Plan(
         records=len(seen) + skipped.total(),

@@ -95,7 +95,8 @@ _Found = tuple[list[Check], list[BadFile]]
 def _files(copy: _Copy, options: Options, progress: Progress) -> _Found:
     checks: list[Check] = []
     bad: list[BadFile] = []
-    missing = files.missing(copy.root, copy.table, copy.disk)
+    absent = archives.load(copy.archive).CARD.absent
+    missing = files.missing(copy.root, copy.table, copy.disk, absent)
     for check, found in (missing, files.extra(copy.table, copy.disk)):
         checks.append(check)
         bad += found

@@ -230,3 +230,10 @@ def test_a_published_mask_without_interpolation_has_two_values(real_data: Path) 
     values = {p.name: np.unique(cv2.imread(str(p), -1)).size for p in sorted(folder.iterdir())}
     assert sum(n > 2 for n in values.values()) == 8
     assert sum(n == 2 for n in values.values()) == 51
+
+
+def test_an_archive_without_one_image_is_refused(tmp_path: Path) -> None:
+    """A wrong folder must not end in a whole dataset of nothing."""
+    (tmp_path / "notes.txt").write_text("x")
+    with pytest.raises(InputRefused, match=r"E101 missing-archive: .*not one image is listed"):
+        archives.table(archives.load("folder"), tmp_path)

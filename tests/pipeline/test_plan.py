@@ -120,7 +120,7 @@ def test_reports_are_there_when_one_is():
     assert plan.survey(archive, ROOT).reports
 
 
-def test_an_empty_list_is_an_empty_plan():
-    survey = plan.survey(fake_archive([]), ROOT)
-    assert (survey.records, survey.selected, survey.folders) == (0, 0, 0)
-    assert list(plan.blocks(fake_archive([]), ROOT, survey, 0)) == []
+def test_an_empty_list_is_refused() -> None:
+    """A wrong folder must not end in a whole dataset of nothing."""
+    with pytest.raises(InputRefused, match=r"E101 .*not one image is listed"):
+        plan.survey(fake_archive([]), ROOT)

@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from cxrkit import archives, claims
+from cxrkit import archives, claims, records
 from cxrkit.archives import mimic_cxr_jpg as adapter
 from cxrkit.archives import shenzhen
 from cxrkit.claims import Claim
@@ -23,6 +23,7 @@ from cxrkit.errors import InputRefused
 from cxrkit.phantom import mimic_cxr_jpg
 from cxrkit.phantom.anatomy import render
 from cxrkit.phantom.subject import Subject
+from cxrkit.records import Record
 from cxrkit.verification import checksums, files, pictures
 from cxrkit.verification.report import GROUPS, BadFile, Check, Report
 from cxrkit.verification.verify import Options, verify
@@ -519,3 +520,17 @@ def test_the_public_tables_of_chestx_ray14(real_data: Path) -> None:
         assert found[what, number] == ("holds", number)
     assert found["patients", 32_717] == ("false", 30_805)
     assert found["patients in more than one split", 0] == ("holds", 0)
+
+
+def test_a_file_that_the_release_itself_lacks_does_not_count(tmp_path: Path) -> None:
+    """Open-i has 7,469 DICOM files for 7,470 names; two missing files are more than that."""
+    table = records.frame([Record("x", n, f"{n}.png") for n in "abc"])
+    for there, absent, status in (
+        (3, 1, "holds"),
+        (2, 1, "false"),
+        (1, 1, "failed"),
+        (2, 0, "failed"),
+    ):
+        disk = [f"{n}.png" for n in "abc"[:there]]
+        check, bad = files.missing(tmp_path, table, disk, absent)
+        assert (check.status, len(bad)) == (status, 3 - there)
