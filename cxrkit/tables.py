@@ -20,17 +20,18 @@ _PLACE = "#place"  # "train.csv, row 17"; the header is not counted
 _WHOLE_COLUMN = 0.5  # more bad rows than this share: the column is broken, not the rows
 
 
-def read(root: Path, name: str, columns: Sequence[str]) -> pl.DataFrame:
+def read(root: Path, name: str, columns: Sequence[str], least: int = 1) -> pl.DataFrame:
     """All columns of the table `root/name`, or of `root/name.gz`, as strings; "" where blank.
 
     Nothing is inferred, so ids keep their leading zeros. Names of columns are stripped of
-    spaces, which some releases have after the comma. `columns` are those that must be there.
+    spaces, which some releases have after the comma. `columns` are those that must be there,
+    `least` how many rows: 0 for what a small part of a release can be without.
     A row with more or fewer fields than the header has its place in `FAULT`; it may leave out
     last columns that have no name, such as those of `Bbox [x,y,w,h],,,` of ChestX-ray14.
 
     Raises:
-        InputRefused: E102, neither file is there; E103, the table is damaged, lacks a column, or
-            most of its rows have another number of fields than its header.
+        InputRefused: E102, neither file is there; E103, the table is damaged, lacks a column, has
+            no row, or most of its rows have another number of fields than its header.
     """
     path = next((p for p in (root / name, root / f"{name}.gz") if p.is_file()), None)
     if path is None:
@@ -62,6 +63,8 @@ def read(root: Path, name: str, columns: Sequence[str]) -> pl.DataFrame:
     for column in columns:
         if column not in frame.columns:
             raise _refused(path.name, f"no column {column}", ", ".join(columns), _AS_PUBLISHED)
+    if frame.height < least:
+        raise _refused(path.name, "no row below the header", "the whole table", _AS_PUBLISHED)
     return _placed(frame, path.name, ragged)
 
 

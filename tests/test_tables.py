@@ -28,9 +28,11 @@ def test_byte_order_mark_and_crlf_make_no_difference(tmp_path: Path, mark: bytes
     assert tables.read(tmp_path, "t.csv", ("id",))["id"].to_list() == ["0012", "13"]
 
 
-def test_a_table_without_rows_is_empty(tmp_path: Path) -> None:
+def test_a_table_without_rows_is_refused(tmp_path: Path) -> None:
+    """Every label and split would be blank, and nothing would say why."""
     (tmp_path / "t.csv").write_text("id,note\n")
-    assert tables.read(tmp_path, "t.csv", ("id",)).height == 0
+    with pytest.raises(InputRefused, match=r"E103 bad-table: t.csv: no row below the header"):
+        tables.read(tmp_path, "t.csv", ("id",))
 
 
 def test_a_row_may_leave_out_last_columns_without_a_name(tmp_path: Path) -> None:

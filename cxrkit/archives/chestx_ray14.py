@@ -283,7 +283,7 @@ def annotations(root: Path) -> pl.DataFrame:
         InputRefused: E102, no table of boxes; E103, it is damaged, lacks a column or has a row
             that is no box: a box cannot be left out without a word.
     """
-    frame = tables.read(root, _BOX_TABLE, ("Image Index", "Finding Label", *_BOX))
+    frame = tables.read(root, _BOX_TABLE, ("Image Index", "Finding Label", *_BOX), least=0)
     frame = tables.matching(frame, "Image Index", _INDEX)
     frame = tables.matching(frame, "Finding Label", "|".join((*_BOXES, *_BOX_NAMES)))
     for column in _BOX:

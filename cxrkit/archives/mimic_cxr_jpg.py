@@ -354,7 +354,8 @@ def _other_labels(root: Path, source: str, name: str, columns: dict[str, str]) -
 
 
 def _labels(root: Path, name: str, columns: tuple[str, ...]) -> pl.DataFrame:
-    frame = tables.read(root, name, ("study_id", *columns))
+    # A part of the release can be without studies of the test set.
+    frame = tables.read(root, name, ("study_id", *columns), least=int(name != _RADIOLOGIST))
     frame = tables.unique(tables.matching(frame, "study_id", ID_FORMS["study_id"]), "study_id")
     for column in columns:
         odd = ~pl.col(column).is_in(_STATES)
