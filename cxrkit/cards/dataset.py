@@ -21,8 +21,9 @@ from cxrkit.cards.facts import Facts, Found
 from cxrkit.cards.published import images
 from cxrkit.errors import NAMES, InputRefused
 from cxrkit.imaging.sizes import measure
-from cxrkit.pipeline import assemble, seal
+from cxrkit.pipeline import assemble, labels, seal
 from cxrkit.records import LABEL
+from cxrkit.terms import OBSERVATIONS
 from cxrkit.verification import duplicates
 
 # Percent of the image's area at which a band of lung shares begins.
@@ -36,6 +37,8 @@ class Built:
     run: Mapping[str, Any]
     source_sizes: Sizes
     lung_share: Spread  # of the image's area, percent
+    labels: str  # where the labels come from, in words
+    negbio: str  # the same of the second reading
 
 
 def is_dataset(folder: Path) -> bool:
@@ -94,7 +97,8 @@ def of_dataset(
         _outcomes(run, quarantined, table) + _shares(shares, bands),
     )
     sizes = extent.sizes(written.with_columns(counts.person().alias("person")), restricted)
-    built = Built(run, sizes, extent.spread(shares, "share", restricted))
+    spread = extent.spread(shares, "share", restricted)
+    built = Built(run, sizes, spread, *(_origin(written, c) for c in ("labels", "negbio")))
     # The run's own counts are those that the page may have to withhold.
     choices = {name: value for name, value in run.items() if name not in ("counts", "splits")}
     return dataclasses.replace(facts, built=choices, contained_in=()), built, table
@@ -113,6 +117,8 @@ def section(facts: Facts, built: Built) -> Section:
         ("Mask convention", f"heart {options['mask_convention']}"),
         ("Image", f"{segmentation['size']} x {segmentation['size']}, lungs only"),
         ("Recipe", ", ".join(f"{k} {v}" for k, v in segmentation["recipe"].items())),
+        ("Labels", built.labels),
+        ("NegBio reading", f"{built.negbio}; in CXLSeg-negbio.csv"),
         ("Split", f"80:10:10 by patient, by a hash with seed {options['seed']}"),
     )
     return Section(
@@ -128,17 +134,40 @@ def _lead(run: Mapping[str, Any]) -> str:
     )
 
 
+_ORIGINS = {
+    "archive": "the archive's own",
+    "reports": "read from its reports by cxrkit's labeler",
+    "": "none",
+}
+
+
+def _origin(written: pl.DataFrame, reading: str) -> str:
+    found = sorted(set(written[f"{reading}_from"].fill_null("")), reverse=True)
+    return ", ".join(_ORIGINS[origin] for origin in found) or _ORIGINS[""]
+
+
+def _labels(written: pl.DataFrame) -> list[dict[str, int]]:
+    """The archive's labels under its own names; those read from reports as the 14 observations."""
+    read = written.select(OBSERVATIONS).iter_rows(named=True)
+    return [
+        {name: value for name, value in row.items() if value is not None}
+        if origin == labels.REPORTS
+        else json.loads(text or "{}")
+        for text, origin, row in zip(written["labels"], written["labels_from"], read, strict=True)
+    ]
+
+
 def _records(written: pl.DataFrame) -> pl.DataFrame:
     """records.parquet as a records table of the images that were written."""
-    labels = [json.loads(text or "{}") for text in written["labels"]]
-    names = sorted({name for found in labels for name in found})
+    labelled = _labels(written)
+    names = sorted({name for found in labelled for name in found})
     table = written.select(
         "archive",
         pl.col("dataset_image_id").alias("image_id"),
         pl.col("segmented").alias("image"),
         *("patient_id", "study_id", "view", "mask", "split", "sex", "age"),
     ).with_columns(
-        pl.Series(LABEL + name, [found.get(name) for found in labels], pl.Int8) for name in names
+        pl.Series(LABEL + name, [found.get(name) for found in labelled], pl.Int8) for name in names
     )
     # An image without a patient is its own in the dataset; its source names it.
     table = table.with_columns(written["image_id"].alias("image_id"))

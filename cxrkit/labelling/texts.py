@@ -163,7 +163,7 @@ def _of_file(file: Path, encoding: str) -> Text:
 
 
 def _of_xml(data: bytes, identity: str, name: str) -> Text:
-    """Findings and impression of an Open-i report; its id is that of its element uId."""
+    """The sections of an Open-i report under their headers; its id is that of its element uId."""
     # An entity can unfold to gigabytes: a report has no use for a document type.
     if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
         return Text(identity, fault=_fault(
@@ -176,12 +176,14 @@ def _of_xml(data: bytes, identity: str, name: str) -> Text:
             "E252", name, "no well-formed XML", "an Open-i report", "download the file again"
         ))  # fmt: skip
     uid = tree.find("uId")
-    parts = {
-        str(e.get("Label", "")).upper(): (e.text or "").strip() for e in tree.iter("AbstractText")
-    }
-    wanted = [parts[label] for label in ("FINDINGS", "IMPRESSION") if parts.get(label)]
+    parts = (
+        (str(e.get("Label", "")).upper(), (e.text or "").strip())
+        for e in tree.iter("AbstractText")
+    )
+    # In the layout of MIMIC-CXR, which every way of reading sections knows.
+    text = "".join(f"\n {name}: {part}\n" for name, part in parts if name and part)
     identity = identity if uid is None else str(uid.get("id") or identity)
-    return _checked(identity, "\n\n".join(wanted))
+    return _checked(identity, text)
 
 
 def _of_archive(name: str, root: Path) -> Iterator[Text]:

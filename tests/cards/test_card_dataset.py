@@ -10,10 +10,13 @@ import numpy as np
 import polars as pl
 import pytest
 from made_up_cards import guangzhou, table
+from typer.testing import CliRunner
 
 from cxrkit import segmentation
 from cxrkit.cards import dataset, document, figures, page
+from cxrkit.cli import application
 from cxrkit.errors import InputRefused
+from cxrkit.phantom import open_i
 from cxrkit.pipeline import workers
 from cxrkit.pipeline.build import Options, build
 
@@ -135,3 +138,15 @@ def test_a_folder_that_is_no_whole_dataset_is_refused(
             (tmp_path / name).write_bytes((built / name).read_bytes())
     with pytest.raises(InputRefused, match="E101"):
         dataset.of_dataset(tmp_path, 1)
+
+
+def test_the_page_names_where_the_labels_come_from(tmp_path: Path) -> None:
+    """An archive with reports alone is labelled from them, and the page says so."""
+    open_i.write_release(tmp_path / "open-i", studies=4, seed=0, size=96)
+    run = CliRunner().invoke
+    out = str(tmp_path / "out")
+    words = ["build", "open-i", str(tmp_path / "open-i"), out, "--workers", "1"]
+    assert run(application(["build"]), words).exit_code in (0, 3)
+    page = run(application(["card"]), ["card", out, "--workers", "1"]).stdout
+    assert "read from its reports by cxrkit's labeler" in page
+    assert "CXLSeg-negbio.csv" in page

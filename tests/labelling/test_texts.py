@@ -7,6 +7,7 @@ import pytest
 from cxrkit.errors import InputRefused
 from cxrkit.labelling import texts
 from cxrkit.phantom import mimic_cxr_jpg
+from cxrkit.reports import sections
 
 SECRET = "PLANTEDTOKEN"
 
@@ -38,9 +39,12 @@ XML = (
 )
 
 
-def test_an_open_i_report_is_findings_and_impression(tmp_path: Path) -> None:
+def test_an_open_i_report_has_its_sections(tmp_path: Path) -> None:
     (tmp_path / "7.xml").write_text(XML)
-    assert read(tmp_path) == [texts.Text("CXR7", "Clear.")]
+    (found,) = read(tmp_path)
+    assert found == texts.Text("CXR7", "\n INDICATION: cough\n\n FINDINGS: Clear.\n")
+    assert sections.tolerant_text(found.text) == "Clear."
+    assert sections.mimic_sectioned(found.id, found.text) == ("CXR7", "", "Clear.", "", "")
 
 
 def test_broken_files_are_named_and_the_others_read(tmp_path: Path) -> None:
