@@ -331,12 +331,15 @@ def masks_with(intersection: int, first: int, second: int) -> tuple[float, float
 
 
 @pytest.mark.parametrize(("both", "first", "second"), [(10, 20, 30), (5, 5, 60), (17, 20, 20)])
-def test_the_dice_and_iou_of_drawn_masks_agree(both: int, first: int, second: int) -> None:
+def test_the_dice_and_iou_of_drawn_masks_agree(
+    both: int, first: int, second: int, tmp_path: Path
+) -> None:
+    (tmp_path / "one.png").write_bytes(b"x")
     dice, iou = masks_with(both, first, second)
     shown = f"# A\n\n| Model | Dice | IoU |\n|---|---|---|\n| A | {dice:.4f} | {{:.4f}} |\n"
     answers = {
         change: {v.answer for v in audit(statements(shown.format(iou + change)),
-                                         archives.load("folder"), Path("tests"))}
+                                         archives.load("folder"), tmp_path)}
         for change in (0.0, -0.01, 0.005)
     }  # fmt: skip
     assert answers[0.0] == {"true"}
