@@ -177,8 +177,7 @@ def _of_xml(data: bytes, identity: str, name: str) -> Text:
         ))  # fmt: skip
     uid = tree.find("uId")
     parts = (
-        (str(e.get("Label", "")).upper(), (e.text or "").strip())
-        for e in tree.iter("AbstractText")
+        (str(e.get("Label", "")).upper(), (e.text or "").strip()) for e in tree.iter("AbstractText")
     )
     # In the layout of MIMIC-CXR, which every way of reading sections knows.
     text = "".join(f"\n {name}: {part}\n" for name, part in parts if name and part)
