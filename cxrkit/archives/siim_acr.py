@@ -358,9 +358,8 @@ def _reorganised(root: Path, folder: str) -> pl.DataFrame:
 
 def _stage(root: Path, folder: str, split: str) -> pl.DataFrame:
     """One list of the PNG form with its split."""
-    frame = tables.read(
-        root, f"{folder}{_STAGES[split]}", ("new_filename", "ImageId", "has_pneumo")
-    )
+    columns = ("new_filename", "ImageId", "has_pneumo")
+    frame = tables.read(root, f"{folder}{_STAGES[split]}", columns, least=0)  # a stage can be empty
     frame = tables.matching(frame, "new_filename", _NAME)
     frame = tables.matching(frame, "ImageId", _UID)
     frame = tables.matching(frame, "has_pneumo", r"[01](?:\.0)?")

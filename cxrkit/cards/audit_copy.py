@@ -304,8 +304,7 @@ def opened(archive: Archive, root: Path) -> Source:
     name = archives.name_of(archive)
     return Source(
         name, _with_labels(name, archive.CARD), audit_facts.of(name), root,
-        archives.table(archive, root).filter(pl.col("fault") == ""),
-        archives.annotations(archive, root),
+        archives.table(archive, root), archives.annotations(archive, root),
     )  # fmt: skip
 
 
