@@ -9,7 +9,7 @@ operation or, for a write, after half of it. POINT is `any:17` (the 17th operati
 there are. STORE is `sound`, or one of two that are broken on purpose.
 
 Prints one JSON object per point. This is its own process because each run is a fork of it, with
-everything imported; the network is a cheap stand-in.
+everything imported; the network is a cheap stand-in. The tests start it by `killed_at`.
 """
 
 import contextlib
@@ -20,6 +20,7 @@ import multiprocessing
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -164,6 +165,32 @@ def main(
             "equal": radiographs.tree(out) == expected, "left": left,
         }  # fmt: skip
         print(json.dumps(result), flush=True)
+
+
+def write_pictures(root: Path, count: int) -> Path:
+    """`count` pictures and an empty file in `root`, so that there is something to quarantine."""
+    radiographs.write_folder(root, count)
+    (root / "a" / "empty.png").touch()
+    return root
+
+
+def killed_at(
+    command: str, root: Path, folder: Path, store: str, workers: int, points: list[str]
+) -> list[dict]:
+    """What this script prints of each point, and of the whole run where it is the first."""
+    arguments = [command, str(root), str(folder), store, str(workers), *points]
+    done = subprocess.run(
+        [sys.executable, __file__, *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def require_resumed(result: dict) -> None:
+    """The run was killed, and the one that went on left what an uninterrupted one leaves."""
+    assert result["killed"][0] == -signal.SIGKILL, result
+    assert result["resumed"] == 3 and result["equal"] and result["whole_files"], result
+    assert result["left"] == ["journal", "lock"], result
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
 """A tiny archive of made-up pictures, a cheap stand-in for the network, and forked runs."""
 
+import csv
 import hashlib
 import io
 import multiprocessing
 import os
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,7 +19,8 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from cxrkit import segmentation
 from cxrkit.conversion import convert as conversion
-from cxrkit.pipeline import durable, workers
+from cxrkit.errors import CxrkitError
+from cxrkit.pipeline import durable, seal, workers
 from cxrkit.pipeline.build import Options, Summary, build
 
 
@@ -87,6 +90,28 @@ def tree(out: Path) -> dict[str, str]:
         for path in sorted(out.rglob("*"))
         if path.is_file() and path.relative_to(out).parts[0] != "runs"
     }
+
+
+def rows(out: Path, name: str) -> list[dict[str, str]]:
+    """The rows of a CSV table of a dataset."""
+    with (out / name).open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def sums(out: Path) -> dict[str, str]:
+    """SHA-256 by path, as the file of sums says."""
+    lines = (out / seal.SUMS).read_text(encoding="utf-8").splitlines()
+    return {name: sha256 for sha256, name in (line.split("  ", 1) for line in lines)}
+
+
+def refused(
+    command: Callable, kind: type[CxrkitError], code: str, *arguments: object, **options: object
+) -> str:
+    """The message with which `run` or `convert` fails, which must be of that kind and code."""
+    with pytest.raises(kind) as failure:
+        command(*arguments, **options)
+    assert failure.value.code == code
+    return str(failure.value)
 
 
 def fake_archive(records: list, **card: object) -> SimpleNamespace:

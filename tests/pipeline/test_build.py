@@ -1,7 +1,7 @@
 """The laws of a build: nothing is lost, nothing depends on the run, bad input harms nobody else."""
 
 import contextlib
-import csv
+import functools
 import hashlib
 import json
 import os
@@ -11,12 +11,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 import radiographs
-from radiographs import encoded, picture, run, tree
+from radiographs import encoded, picture, rows, run, sums, tree
 
 import cxrkit
 from cxrkit import archives, segmentation
 from cxrkit.errors import (
-    CxrkitError,
     InputRefused,
     IntegrityFailure,
     ItemFault,
@@ -31,34 +30,7 @@ from cxrkit.pipeline.progress import State
 from cxrkit.records import Record
 
 pytestmark = pytest.mark.usefixtures("stand_ins")
-
-
-@pytest.fixture
-def root(tmp_path):
-    radiographs.write_folder(tmp_path / "in", 70)
-    return tmp_path / "in"
-
-
-@pytest.fixture
-def out(tmp_path):
-    return tmp_path / "out"
-
-
-def rows(out: Path, name: str) -> list[dict[str, str]]:
-    with (out / name).open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def sums(out: Path) -> dict[str, str]:
-    lines = (out / seal.SUMS).read_text(encoding="utf-8").splitlines()
-    return {name: sha256 for sha256, name in (line.split("  ", 1) for line in lines)}
-
-
-def refused(kind: type[CxrkitError], code: str, *arguments, **options) -> str:
-    with pytest.raises(kind) as failure:
-        run(*arguments, **options)
-    assert failure.value.code == code
-    return str(failure.value)
+refused = functools.partial(radiographs.refused, run)
 
 
 def test_a_dataset_is_whole_and_every_file_has_its_sum(root, out):

@@ -1,6 +1,6 @@
 """The laws of a conversion are those of a build, since the straight line is the same."""
 
-import csv
+import functools
 import hashlib
 import io
 import json
@@ -16,7 +16,7 @@ import polars as pl
 import pytest
 import radiographs
 from PIL import Image
-from radiographs import convert, encoded, picture, tree
+from radiographs import convert, encoded, picture, rows, sums, tree
 
 import cxrkit
 from cxrkit import archives, conversion, records
@@ -36,29 +36,7 @@ from cxrkit.pipeline.progress import State
 from cxrkit.records import Record
 
 pytestmark = pytest.mark.usefixtures("stand_ins")
-
-
-@pytest.fixture
-def root(tmp_path):
-    radiographs.write_folder(tmp_path / "in", 70)
-    return tmp_path / "in"
-
-
-@pytest.fixture
-def out(tmp_path):
-    return tmp_path / "out"
-
-
-def rows(out: Path, name: str) -> list[dict[str, str]]:
-    with (out / name).open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def refused(kind: type[CxrkitError], code: str, *arguments, **options) -> str:
-    with pytest.raises(kind) as failure:
-        convert(*arguments, **options)
-    assert failure.value.code == code
-    return str(failure.value)
+refused = functools.partial(radiographs.refused, convert)
 
 
 def test_every_image_has_its_file_its_row_and_its_sum(root, out):
@@ -76,8 +54,7 @@ def test_every_image_has_its_file_its_row_and_its_sum(root, out):
         assert np.array_equal(np.asarray(Image.open(io.BytesIO(made))), wanted)
     found = tree(out)
     assert found.pop(seal.SUMS)
-    lines = (out / seal.SUMS).read_text().splitlines()
-    assert {name: sha256 for sha256, name in (line.split("  ") for line in lines)} == found
+    assert sums(out) == found
     assert sorted(p.name for p in (out / "runs").iterdir()) == ["journal", "lock"]
     facts = json.loads((out / "run.json").read_text())
     assert (facts["command"], facts["recipe"]) == ("convert", "png")
@@ -330,8 +307,7 @@ def test_a_recipe_of_several_files_has_all_of_them_in_the_sums(root, out, monkey
     assert sum(name.startswith("masks/") for name in found) == 69
     ids = (out / "tables/ids.txt").read_text().split("\n")
     assert ids == [row["image_id"] for row in rows(out, "conversion.csv")]
-    lines = (out / seal.SUMS).read_text().splitlines()
-    assert {line.split("  ")[1] for line in lines} == set(found) - {seal.SUMS}
+    assert set(sums(out)) == set(found) - {seal.SUMS}
 
 
 def test_no_file_of_an_earlier_attempt_stays(root, out, monkeypatch):

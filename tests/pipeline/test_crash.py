@@ -5,20 +5,19 @@ for the network. Random times: the real command on a phantom archive.
 """
 
 import hashlib
-import json
 import os
 import random
 import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
+import kill_points
 import pytest
 import radiographs
+from kill_points import killed_at
 
 pytestmark = pytest.mark.slow
 
@@ -29,36 +28,15 @@ SEED = 20261121
 
 
 @pytest.fixture(scope="module")
-def fast() -> Iterator[Path]:
-    """A folder in memory where there is one: what a killed process wrote is seen alike there."""
-    memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
-        yield Path(folder)
-
-
-@pytest.fixture(scope="module")
 def pictures(fast: Path) -> Path:
-    radiographs.write_folder(fast / "pictures", IMAGES)
-    (fast / "pictures" / "a" / "empty.png").touch()  # so that there is something to quarantine
-    return fast / "pictures"
-
-
-def killed_at(pictures: Path, folder: Path, store: str, workers: int, points: list[str]) -> list:
-    """What kill_points.py says of each point."""
-    script = Path(__file__).with_name("kill_points.py")
-    arguments = ["build", str(pictures), str(folder), store, str(workers), *points]
-    done = subprocess.run(
-        [sys.executable, str(script), *arguments], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    return kill_points.write_pictures(fast / "pictures", IMAGES)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_kill_at_chosen_operations(pictures, fast, workers):
     folder = fast / f"chosen-{workers}"
     folder.mkdir()
-    (counted,) = killed_at(pictures, folder, "sound", workers, [])
+    (counted,) = killed_at("build", pictures, folder, "sound", workers, [])
     last, points = counted["operations"], CHOSEN // 2
     assert last > 1_000
     numbers = {1 + round(n * (last - 1) / (points - 1)) for n in range(points)}
@@ -66,10 +44,8 @@ def test_a_kill_at_chosen_operations(pictures, fast, workers):
     words = [f"any:{n}" if workers == 1 else f"any:{min(n, last - 20)}" for n in sorted(numbers)]
     words[::4] = [f"{word},any:{last // 3}" for word in words[::4]]  # the resumed run too
     words += ["append:1", "append:2,append:1", "append:1,append:3"]
-    for result in killed_at(pictures, folder, "sound", workers, words):
-        assert result["killed"][0] == -signal.SIGKILL, result
-        assert result["resumed"] == 3 and result["equal"] and result["whole_files"], result
-        assert result["left"] == ["journal", "lock"], result
+    for result in killed_at("build", pictures, folder, "sound", workers, words):
+        kill_points.require_resumed(result)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +59,7 @@ def test_a_store_that_is_broken_on_purpose_is_caught(pictures, fast, store, poin
     """The test above can fail."""
     folder = fast / store
     folder.mkdir()
-    results = killed_at(pictures, folder, store, 1, points)[1:]
+    results = killed_at("build", pictures, folder, store, 1, points)[1:]
     assert len(results) == len(points)
     assert any(not result["equal"] for result in results)
 
