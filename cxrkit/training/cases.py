@@ -1,9 +1,10 @@
 """Radiographs with lung masks for training: which, in what convention, in which split."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import cv2
 import numpy as np
@@ -44,6 +45,31 @@ class Case:
     def image(self) -> Path:
         """The radiograph's file."""
         return self.root / self.record.image
+
+
+class OfPatient(Protocol):
+    """A frozen dataclass of one image of a patient, such as `Case`."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def archive(self) -> str:
+        """The adapter's name."""
+
+    @property
+    def image_id(self) -> str:
+        """As the archive says."""
+
+    @property
+    def patient_id(self) -> str:
+        """The patient, or the image itself where the archive names none."""
+
+    @property
+    def split(self) -> str:
+        """train, validate or test."""
+
+
+P = TypeVar("P", bound=OfPatient)
 
 
 @dataclass(frozen=True)
@@ -88,13 +114,13 @@ def gather(
     return cases
 
 
-def assign_splits(cases: Iterable[Case], validate: float, test: float, seed: int) -> list[Case]:
+def assign_splits(cases: Iterable[P], validate: float, test: float, seed: int) -> list[P]:
     """The cases with their split: whole patients, per archive, in the order of a seeded hash.
 
     Patients are taken into test until it holds its share of the archive's images, then into
     validate; the rest trains. Nothing is augmented before this.
     """
-    by_archive: dict[str, dict[str, list[Case]]] = {}
+    by_archive: dict[str, dict[str, list[P]]] = {}
     for case in cases:
         by_archive.setdefault(case.archive, {}).setdefault(case.patient_id, []).append(case)
     out = []
@@ -113,7 +139,7 @@ def assign_splits(cases: Iterable[Case], validate: float, test: float, seed: int
     return sorted(out, key=lambda c: (c.archive, c.image_id))
 
 
-def split_hash(cases: Sequence[Case]) -> str:
+def split_hash(cases: Iterable[OfPatient]) -> str:
     """SHA-256 of the sorted (archive, image, split) lines: names the split without listing it."""
     lines = sorted(f"{c.archive}\t{c.image_id}\t{c.split}\n" for c in cases)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
