@@ -1,20 +1,19 @@
 """`cxr build`: an archive in, a dataset out."""
 
-import json
 import os
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cxrkit import archives
-from cxrkit.errors import NAMES
-from cxrkit.pipeline import progress
-from cxrkit.pipeline.build import Options, Summary
+from cxrkit.pipeline import progress, summary
+from cxrkit.pipeline.build import Options
 from cxrkit.pipeline.build import build as run
 from cxrkit.segmentation import WEIGHTS
 from cxrkit.terms import MaskConvention
+
+_WHERE = "Images in files/, masks in masks/, one row per image in records.parquet."
 
 
 def build(
@@ -59,28 +58,11 @@ def build(
     """
     options = Options(mask_convention, engine, seed, workers, precision, weights, max_quarantine)
     with progress.shown() as (say, update):
-        summary = run(archive, root, out, options, say, update)
-    print(_json(summary) if as_json else _text(summary))
-    raise typer.Exit(summary.exit_code)
-
-
-def _json(summary: Summary) -> str:
-    return json.dumps(asdict(summary) | {"out": str(summary.out)})
-
-
-def _text(summary: Summary) -> str:
-    """The counts, one to a line, and where to look."""
-    heading = {
-        "built": "Built",
-        "already-built": "Nothing to do: already built",
-        "interrupted": "Interrupted; run the same command again to go on with",
-    }[summary.status]
-    lines = [f"{heading} {summary.out}", f"{summary.inputs:>9} images listed"]
-    lines.append(f"{summary.built:>9} built")
-    lines += [f"{n:>9} skipped: {rule}" for rule, n in summary.skipped.items()]
-    lines += [f"{n:>9} quarantined: {c} {NAMES[c]}" for c, n in summary.quarantined.items()]
-    if summary.status != "interrupted":
-        lines.append("Images in files/, masks in masks/, one row per image in records.parquet.")
-    if summary.quarantined and summary.status != "interrupted":
-        lines.append("quarantine.csv says what is wrong with each unusable file and what to do.")
-    return "\n".join(lines)
+        ended = run(archive, root, out, options, say, update)
+    told = (
+        summary.as_json(ended, "built")
+        if as_json
+        else summary.as_text(ended, "built", "built", _WHERE)
+    )
+    print(told)
+    raise typer.Exit(ended.exit_code)

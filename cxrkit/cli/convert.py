@@ -1,17 +1,16 @@
 """`cxr convert`: an archive's images in another format."""
 
-import json
 import os
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cxrkit import archives, conversion
-from cxrkit.conversion.convert import Options, Summary, convert_archive
-from cxrkit.errors import NAMES
-from cxrkit.pipeline import progress
+from cxrkit.conversion.convert import Options, convert_archive
+from cxrkit.pipeline import progress, summary
+
+_WHERE = "One row per image in conversion.csv."
 
 
 def convert(
@@ -40,28 +39,11 @@ def convert(
     """
     options = Options(recipe, workers, max_quarantine)
     with progress.shown() as (say, update):
-        summary = convert_archive(archive, root, out, options, say, update)
-    print(_json(summary) if as_json else _text(summary))
-    raise typer.Exit(summary.exit_code)
-
-
-def _json(summary: Summary) -> str:
-    return json.dumps(asdict(summary) | {"out": str(summary.out)})
-
-
-def _text(summary: Summary) -> str:
-    """The counts, one to a line, and where to look."""
-    heading = {
-        "converted": "Converted into",
-        "already-converted": "Nothing to do: already converted into",
-        "interrupted": "Interrupted; run the same command again to go on with",
-    }[summary.status]
-    lines = [f"{heading} {summary.out}", f"{summary.inputs:>9} images listed"]
-    lines.append(f"{summary.converted:>9} converted")
-    lines += [f"{n:>9} skipped: {rule}" for rule, n in summary.skipped.items()]
-    lines += [f"{n:>9} quarantined: {c} {NAMES[c]}" for c, n in summary.quarantined.items()]
-    if summary.status != "interrupted":
-        lines.append("One row per image in conversion.csv.")
-    if summary.quarantined and summary.status != "interrupted":
-        lines.append("quarantine.csv says what is wrong with each unusable file and what to do.")
-    return "\n".join(lines)
+        ended = convert_archive(archive, root, out, options, say, update)
+    told = (
+        summary.as_json(ended, "converted")
+        if as_json
+        else summary.as_text(ended, "converted", "converted into", _WHERE)
+    )
+    print(told)
+    raise typer.Exit(ended.exit_code)

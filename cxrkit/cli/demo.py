@@ -42,7 +42,7 @@ def demo(
     sheet = folder / "contact-sheet.png"
     cv2.imwrite(str(sheet), contact_sheet(dataset, archive, 24, 4))
     typer.echo(
-        f"\n{summary.built} frontal radiographs of {summary.inputs} images segmented; "
+        f"\n{summary.done} frontal radiographs of {summary.inputs} images segmented; "
         f"{sum(summary.skipped.values())} skipped by rule.\n"
         f"Mean Dice against the phantoms' exact masks: {_dice(dataset, masks):.3f}\n\n"
         f"  look      {sheet}\n"

@@ -25,7 +25,7 @@ from cxrkit.errors import CxrkitError, InputRefused, IntegrityFailure
 from cxrkit.pipeline import block, csv_files, durable, journal, provenance, quarantine, run, space
 from cxrkit.pipeline.block import Block, Line, Lines, Setting
 from cxrkit.pipeline.progress import State
-from cxrkit.pipeline.work import Summary as Ended
+from cxrkit.pipeline.summary import Summary
 
 COLUMNS = ("image_id", "image", "path", "source_sha256", "sha256")  # of conversion.csv
 
@@ -37,22 +37,6 @@ class Options:
     recipe: str
     workers: int = 1
     max_quarantine: str = ""  # a number or a share such as "2%"; "" is 5 % and at least 50
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What became of every record: inputs = converted + all of quarantined + all of skipped.
-
-    `status` is "converted", "already-converted" or "interrupted", which counts what is done.
-    """
-
-    status: str
-    out: Path
-    inputs: int
-    converted: int
-    quarantined: Mapping[str, int]  # by code
-    skipped: Mapping[str, int]  # by rule
-    exit_code: int
 
 
 def convert_archive(
@@ -81,11 +65,7 @@ def convert_archive(
     setting = Setting(archive, root, out, Conversion(options.recipe))
     work = _Convert(adapter, setting, options.recipe, recipe, listed(adapter, root, recipe))
     update = _telling_room(work, say, update)
-    ended = run.run(work, options.workers, options.max_quarantine, say, update)
-    return Summary(
-        ended.status, ended.out, ended.inputs, ended.done, ended.quarantined, ended.skipped,
-        ended.exit_code,
-    )  # fmt: skip
+    return run.run(work, options.workers, options.max_quarantine, say, update)
 
 
 @dataclass(frozen=True)
@@ -168,7 +148,7 @@ class _Convert:
         return counts, (*columns, *closing)
 
     def run(
-        self, header: Mapping[str, Any], summary: Ended, counts: Mapping[str, int]
+        self, header: Mapping[str, Any], summary: Summary, counts: Mapping[str, int]
     ) -> dict[str, Any]:
         card = self.archive.CARD
         return {

@@ -14,7 +14,7 @@ from cxrkit.pipeline.block import Block, Line, Lines, Setting
 from cxrkit.pipeline.plan import Plan
 from cxrkit.pipeline.progress import State
 from cxrkit.pipeline.segmented import Segmentation
-from cxrkit.pipeline.work import Summary as Ended
+from cxrkit.pipeline.summary import Summary
 from cxrkit.terms import MaskConvention
 
 
@@ -29,22 +29,6 @@ class Options:
     precision: str = "int8"
     weights: Path = segmentation.WEIGHTS
     max_quarantine: str = ""  # a number or a share such as "2%"; "" is 5 % and at least 50
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What became of every record: inputs = built + all of quarantined + all of skipped.
-
-    `status` is "built", "already-built" or "interrupted"; an interrupted run counts what is done.
-    """
-
-    status: str
-    out: Path
-    inputs: int
-    built: int
-    quarantined: Mapping[str, int]  # by code
-    skipped: Mapping[str, int]  # by rule
-    exit_code: int
 
 
 def build(
@@ -75,11 +59,7 @@ def build(
         options.precision, options.weights.resolve(),
     )  # fmt: skip
     work = _Build(adapter, Setting(archive, root, out, task), task, survey, options.seed)
-    ended = run.run(work, options.workers, options.max_quarantine, say, update)
-    return Summary(
-        ended.status, ended.out, ended.inputs, ended.done, ended.quarantined, ended.skipped,
-        ended.exit_code,
-    )  # fmt: skip
+    return run.run(work, options.workers, options.max_quarantine, say, update)
 
 
 @dataclass(frozen=True)
@@ -128,7 +108,7 @@ class _Build:
         return assemble.write_tables(self.setting.out, lines), assemble.TABLES
 
     def run(
-        self, header: Mapping[str, Any], summary: Ended, counts: Mapping[str, int]
+        self, header: Mapping[str, Any], summary: Summary, counts: Mapping[str, int]
     ) -> dict[str, Any]:
         totals = {
             "inputs": summary.inputs,

@@ -27,7 +27,8 @@ from cxrkit.pipeline import (
 from cxrkit.pipeline.block import Line, Result
 from cxrkit.pipeline.journal import Commit, Journal
 from cxrkit.pipeline.progress import State
-from cxrkit.pipeline.work import Summary, Work
+from cxrkit.pipeline.summary import Summary
+from cxrkit.pipeline.work import Work
 from cxrkit.pipeline.workers import Worker
 
 MISSING_IN_A_ROW = 50  # files: more are no accident, the disk with the archive is gone

@@ -2,28 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 from cxrkit.pipeline.block import Block, Line, Lines, Setting
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What became of every record: inputs = done + all of quarantined + all of skipped.
-
-    `status` is the work's word for success ("built"), "already-built" or "interrupted"; an
-    interrupted run counts what is done.
-    """
-
-    status: str
-    out: Path
-    inputs: int
-    done: int
-    quarantined: Mapping[str, int]  # by code
-    skipped: Mapping[str, int]  # by rule
-    exit_code: int
+from cxrkit.pipeline.summary import Summary
 
 
 class Work(Protocol):

@@ -14,6 +14,7 @@ from cxrkit.archives import open_i
 from cxrkit.errors import InputRefused, ItemFault
 from cxrkit.phantom import open_i as replica
 from cxrkit.pipeline import build
+from cxrkit.pipeline.summary import Summary
 
 REPORT = """<?xml version="1.0" encoding="utf-8"?>
 <eCitation>
@@ -275,7 +276,7 @@ def test_frontal_images_are_built_from_either_form(tmp_path: Path) -> None:
     planned = [(r, i) for r in replica.plan(6, 2) for i in r.images]
     options = build.Options(workers=1)
 
-    def built(form: str) -> build.Summary:
+    def built(form: str) -> Summary:
         return build.build(
             "open-i", tmp_path / form, tmp_path / f"{form}-out", options, lambda _: None,
             lambda _: None,
@@ -285,13 +286,13 @@ def test_frontal_images_are_built_from_either_form(tmp_path: Path) -> None:
     summary = built("dicom")
     stated = Counter(i.stated or "" for _, i in planned)
     assert summary.inputs == len(planned)
-    assert summary.built + sum(summary.quarantined.values()) == stated["PA"] + stated["AP"] > 0
+    assert summary.done + sum(summary.quarantined.values()) == stated["PA"] + stated["AP"] > 0
     assert summary.skipped.get("view-unknown", 0) == stated[""]
 
     replica.write_png_release(tmp_path / "png", studies=6, seed=2, size=96)
     summary = built("png")
     views = Counter(r.exam.views[i.place] for r, i in planned[:-1])
-    assert summary.built + sum(summary.quarantined.values()) == views["PA"] + views["AP"] > 0
+    assert summary.done + sum(summary.quarantined.values()) == views["PA"] + views["AP"] > 0
     expected = {"view-not-frontal:LATERAL": views["LATERAL"], "view-unknown": 1}
     assert summary.skipped == expected
 

@@ -216,7 +216,7 @@ def test_the_engine_gives_the_same_files_and_names_what_it_refused(
             lambda state: None,
         )
         refused = {"E231": 1} if recipe == "siim-png" else {}
-        assert (summary.converted, dict(summary.quarantined)) == (35, refused)
+        assert (summary.done, dict(summary.quarantined)) == (35, refused)
     assert joined(tmp_path / "siim-rle") == joined(trip / "rle")
     for path in (trip / "png").rglob("*.*"):
         same = tmp_path / "siim-png" / path.relative_to(trip / "png")

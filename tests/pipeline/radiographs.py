@@ -21,7 +21,8 @@ from cxrkit import segmentation
 from cxrkit.conversion import convert as conversion
 from cxrkit.errors import CxrkitError
 from cxrkit.pipeline import durable, seal, workers
-from cxrkit.pipeline.build import Options, Summary, build
+from cxrkit.pipeline.build import Options, build
+from cxrkit.pipeline.summary import Summary
 
 
 def picture(seed: int, rows: int = 60, columns: int = 50) -> np.ndarray:
@@ -77,7 +78,7 @@ def run(root: Path, out: Path, archive: str = "folder", **options: object) -> Su
     return build(archive, root, out, Options(**options), lambda _: None, lambda _: None)
 
 
-def convert(root: Path, out: Path, recipe: str = "png", **options: object) -> conversion.Summary:
+def convert(root: Path, out: Path, recipe: str = "png", **options: object) -> Summary:
     """One conversion of a folder that says nothing."""
     chosen = conversion.Options(recipe, **options)
     return conversion.convert_archive("folder", root, out, chosen, lambda _: None, lambda _: None)

@@ -35,7 +35,7 @@ refused = functools.partial(radiographs.refused, run)
 
 def test_a_dataset_is_whole_and_every_file_has_its_sum(root, out):
     summary = run(root, out)
-    assert (summary.status, summary.inputs, summary.built, summary.exit_code) == (
+    assert (summary.status, summary.inputs, summary.done, summary.exit_code) == (
         "built",
         70,
         70,
@@ -276,7 +276,7 @@ def test_ten_kinds_of_broken_file_harm_nobody_else(root, out, tmp_path):
     codes = break_folder(root)
     broken = tmp_path / "broken"
     summary = run(root, broken, workers=2)
-    assert (summary.exit_code, summary.inputs, summary.built) == (3, 80, 70)
+    assert (summary.exit_code, summary.inputs, summary.done) == (3, 80, 70)
     assert sum(summary.quarantined.values()) == 10
     listed = rows(broken, "quarantine.csv")
     assert {row["relpath"]: row["code"] for row in listed} == codes
@@ -337,7 +337,7 @@ def test_an_archive_that_vanishes_stops_the_run_and_counts_for_nothing(
     assert all("quarantined E202" not in c.outcomes for c in list(done.values())[:2])
     (tmp_path / "gone").rename(root)
     summary = run(root, out)
-    assert (summary.built, summary.exit_code) == (120, 0)
+    assert (summary.done, summary.exit_code) == (120, 0)
     assert tree(out) == tree(tmp_path / "whole")
 
 
@@ -348,7 +348,7 @@ def test_fifty_missing_files_in_a_row_are_quarantined(root, out, monkeypatch):
     adapter = radiographs.fake_archive(listed)
     monkeypatch.setattr(archives, "load", lambda name: adapter)
     summary = run(root, out)
-    assert (summary.built, summary.quarantined, summary.exit_code) == (20, {"E202": 50}, 3)
+    assert (summary.done, summary.quarantined, summary.exit_code) == (20, {"E202": 50}, 3)
     broken = Result(0, "", ("quarantined E202",) * 51)
     with pytest.raises(ResourceExhausted):
         line._missing_in_a_row(0, broken, root)
@@ -371,7 +371,7 @@ def test_a_run_that_is_asked_to_stop_keeps_what_it_has(root, out, tmp_path, monk
         patch.setattr(interrupt, "watched", watched)
         stopped = build.build("folder", root, out, build.Options(), lambda _: None, update)
     assert (stopped.status, stopped.exit_code) == ("interrupted", status)
-    assert 0 < stopped.built < 70 and not (out / "runs/tmp").exists()
+    assert 0 < stopped.done < 70 and not (out / "runs/tmp").exists()
     assert run(root, out).status == "built"
     assert tree(out) == tree(tmp_path / "whole")
 
@@ -390,7 +390,7 @@ def test_reports_and_skips_are_counted_and_conserved(root, out, monkeypatch):
     assert summary.skipped == {
         "report-missing": 1, "view-not-frontal:LATERAL": 23, "view-unknown": 23,
     }  # fmt: skip
-    assert summary.built == 23 and summary.exit_code == 0
+    assert summary.done == 23 and summary.exit_code == 0
     texts = {row["Reports"] for row in rows(out, "CXLSeg-metadata.csv")}
     assert texts == {f"Report of {records[n].patient_id}." for n in range(3, 70, 3)}
     facts = json.loads((out / "run.json").read_text())
@@ -405,5 +405,5 @@ def test_an_error_in_one_image_says_nothing_of_its_text(root, out, monkeypatch):
 
     monkeypatch.setattr(segmentation, "segment", explode)
     summary = run(root, out, max_quarantine="100%")
-    assert summary.quarantined == {"E240": 70} and summary.built == 0
+    assert summary.quarantined == {"E240": 70} and summary.done == 0
     assert pl.read_parquet(out / "records.parquet").height == 0

@@ -41,7 +41,7 @@ refused = functools.partial(radiographs.refused, convert)
 
 def test_every_image_has_its_file_its_row_and_its_sum(root, out):
     summary = convert(root, out)
-    assert (summary.status, summary.inputs, summary.converted, summary.exit_code) == (
+    assert (summary.status, summary.inputs, summary.done, summary.exit_code) == (
         "converted", 70, 70, 0,
     )  # fmt: skip
     listed = rows(out, "conversion.csv")
@@ -107,7 +107,7 @@ def test_a_second_run_finds_nothing_to_do(root, out, monkeypatch):
     before = tree(out)
     monkeypatch.setattr(workers, "started", None)  # no worker is needed
     again = convert(root, out, workers=2, max_quarantine="9")
-    assert (again.status, again.exit_code, again.quarantined, again.converted) == (
+    assert (again.status, again.exit_code, again.quarantined, again.done) == (
         "already-converted", 3, {"E210": 1}, 70,
     )  # fmt: skip
     assert tree(out) == before
@@ -189,7 +189,7 @@ def test_ten_kinds_of_broken_file_harm_nobody_else(root, out, tmp_path, recipe):
     codes = break_folder(root)
     broken = tmp_path / "broken"
     summary = convert(root, broken, recipe, workers=2)
-    assert (summary.exit_code, summary.inputs, summary.converted) == (3, 80, 70)
+    assert (summary.exit_code, summary.inputs, summary.done) == (3, 80, 70)
     listed = rows(broken, "quarantine.csv")
     assert {row["relpath"]: row["code"] for row in listed} == codes
     for row in listed:
@@ -210,7 +210,7 @@ def test_a_path_that_cannot_be_an_output_is_quarantined(root, out):
     for name in (b"a/line\nbreak.png", b"a/\xff.png", b"a/back\\slash.png"):
         (root / name.decode("utf-8", "surrogateescape")).write_bytes(data)
     summary = convert(root, out)
-    assert (summary.converted, summary.quarantined) == (70, {"E201": 3})
+    assert (summary.done, summary.quarantined) == (70, {"E201": 3})
     listed = {row["relpath"] for row in rows(out, "quarantine.csv")}
     assert listed == {"a/line\\nbreak.png", "a/\\udcff.png", "a/back\\slash.png"}
 
@@ -226,7 +226,7 @@ def test_a_corrupt_row_is_quarantined_and_the_others_are_converted(root, out, mo
     monkeypatch.setattr(archives, "load", lambda name: adapter)
     (root.parent / "x.png").write_bytes(encoded(picture(1), ".png"))
     summary = convert(root, out)
-    assert (summary.inputs, summary.converted) == (72, 70)
+    assert (summary.inputs, summary.done) == (72, 70)
     assert summary.quarantined == {"E103": 1, "E201": 1}
     messages = {row["relpath"]: row["message"] for row in rows(out, "quarantine.csv")}
     assert fault in messages["labels.csv-row-9"] and "leaves the archive" in messages["../x.png"]
@@ -302,7 +302,7 @@ def test_a_recipe_of_several_files_has_all_of_them_in_the_sums(root, out, monkey
     recipe = two_files()
     monkeypatch.setattr(conversion, "load", lambda name: recipe)
     summary = convert(root, out)
-    assert (summary.converted, summary.quarantined) == (69, {"E231": 1})
+    assert (summary.done, summary.quarantined) == (69, {"E231": 1})
     found = tree(out)
     assert sum(name.startswith("masks/") for name in found) == 69
     ids = (out / "tables/ids.txt").read_text().split("\n")
@@ -332,7 +332,7 @@ def test_a_recipe_that_gives_what_it_did_not_announce_is_an_error(root, out, mon
     recipe.outputs = lambda path: (path,)
     monkeypatch.setattr(conversion, "load", lambda name: recipe)
     summary = convert(root, out, max_quarantine="100%")
-    assert summary.quarantined == {"E231": 1, "E399": 69} and summary.converted == 0
+    assert summary.quarantined == {"E231": 1, "E399": 69} and summary.done == 0
 
 
 def test_a_closing_table_takes_no_other_files_place(root, out, monkeypatch):
