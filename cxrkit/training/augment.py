@@ -4,8 +4,16 @@ Each copy is drawn from its own generator, so that it depends on the seed, the e
 never on the worker or on what was drawn before it.
 """
 
+import hashlib
+
 import cv2
 import numpy as np
+
+
+def generator(seed: int, epoch: int, number: int, image_id: str) -> np.random.Generator:
+    """The generator of one copy: nothing that was drawn before changes it."""
+    digest = hashlib.sha256(image_id.encode()).digest()
+    return np.random.default_rng([seed, epoch, number, int.from_bytes(digest[:8], "big")])
 
 
 def augment(
@@ -41,6 +49,17 @@ def augment(
     if rng.random() < 0.12:
         picture = _foreign(picture, rng)
     return _exposure(picture, rng), target, unsure
+
+
+def moved(
+    image: np.ndarray, lung: np.ndarray, ignore: np.ndarray, size: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A copy that is only flipped, turned, zoomed, cropped and stretched; as `augment` gives it."""
+    stack = np.dstack([image, lung.astype(np.uint8) * 255, ignore.astype(np.uint8) * 255])
+    matrix = _affine(image.shape, size, rng)
+    warped = cv2.warpAffine(stack, matrix, (size, size), flags=cv2.INTER_LINEAR)
+    target, unsure = (warped[..., k].astype(np.float32) / 255 for k in (1, 2))
+    return np.ascontiguousarray(warped[..., 0]), target, unsure
 
 
 def _affine(shape: tuple[int, ...], size: int, rng: np.random.Generator) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,17 +17,30 @@ KEPT = 2  # a torn last checkpoint falls back to the one before
 
 
 def write(
-    folder: Path, epoch: int, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]
+    folder: Path, step: int, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]
 ) -> None:
-    """Write epoch-NNN.safetensors, then epoch-NNN.json with its SHA-256; drop older ones."""
-    folder.mkdir(parents=True, exist_ok=True)
-    data = save({name: tensor.detach().contiguous() for name, tensor in tensors.items()})
-    _replace(folder / f"epoch-{epoch:03}.safetensors", data)
-    sidecar = {"epoch": epoch, "sha256": hashlib.sha256(data).hexdigest(), **facts}
-    _replace(folder / f"epoch-{epoch:03}.json", json.dumps(sidecar, indent=1).encode())
-    for stale in sorted(folder.glob("epoch-*.json"))[:-KEPT]:
+    """Write step-NNNNNNNN.safetensors, then its .json with the SHA-256; drop older ones."""
+    _write(folder, f"step-{step:08}", tensors, facts)
+    for stale in sorted(folder.glob("step-*.json"))[:-KEPT]:
         stale.with_suffix(".safetensors").unlink(missing_ok=True)
         stale.unlink()
+
+
+def write_best(folder: Path, epoch: int, tensors: Mapping[str, Tensor]) -> None:
+    """Write the weights of the best epoch so far as best.safetensors and best.json."""
+    _write(folder, "best", tensors, {"epoch": epoch})
+
+
+def best(folder: Path, epoch: int) -> dict[str, Tensor]:
+    """The weights of the best epoch.
+
+    Raises:
+        IntegrityFailure: E501, they are not whole or of another epoch.
+    """
+    found = _whole(folder / "best.json")
+    if found is None or found[1]["epoch"] != epoch:
+        raise _torn(folder, f"best.safetensors is not that of epoch {epoch}")
+    return found[0]
 
 
 def latest(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
@@ -35,24 +49,30 @@ def latest(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
     Raises:
         IntegrityFailure: E501, there are checkpoints but none is whole.
     """
-    sidecars = sorted(folder.glob("epoch-*.json"), reverse=True)
+    sidecars = sorted(folder.glob("step-*.json"), reverse=True)
     for sidecar in sidecars:
-        facts = json.loads(sidecar.read_text(encoding="utf-8"))
-        tensors = sidecar.with_suffix(".safetensors")
-        if not tensors.is_file():
-            continue
-        data = tensors.read_bytes()
-        if hashlib.sha256(data).hexdigest() == facts["sha256"]:
-            return load(data), facts
+        found = _whole(sidecar)
+        if found is not None:
+            return found
     if sidecars:
-        raise IntegrityFailure(
-            "E501",
-            folder.name,
-            "no checkpoint has the SHA-256 of its sidecar",
-            "at least one whole checkpoint",
-            "remove the folder and train again",
-        )
+        raise _torn(folder, "no checkpoint has the SHA-256 of its sidecar")
     return None
+
+
+def _whole(sidecar: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+    """Tensors and facts, or None where either file is missing or torn."""
+    try:
+        facts = json.loads(sidecar.read_text(encoding="utf-8"))
+        data = sidecar.with_suffix(".safetensors").read_bytes()
+    except (OSError, ValueError):
+        return None
+    return (load(data), facts) if hashlib.sha256(data).hexdigest() == facts["sha256"] else None
+
+
+def _torn(folder: Path, observed: str) -> IntegrityFailure:
+    return IntegrityFailure(
+        "E501", str(folder), observed, "a whole checkpoint", "remove the folder and train again"
+    )
 
 
 def optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
@@ -75,7 +95,21 @@ def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Te
     optimiser.load_state_dict({"state": state, "param_groups": whole["param_groups"]})
 
 
-def _replace(path: Path, data: bytes) -> None:
+def _write(
+    folder: Path, name: str, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]
+) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    data = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
+    replace(folder / f"{name}.safetensors", data)
+    sidecar = {"sha256": hashlib.sha256(data).hexdigest(), **facts}
+    replace(folder / f"{name}.json", json.dumps(sidecar, indent=1).encode())
+
+
+def replace(path: Path, data: bytes) -> None:
+    """Write a file under a temporary name, bring it to the disk, then rename it."""
     temporary = path.with_name(path.name + ".tmp")
-    temporary.write_bytes(data)
+    with temporary.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
     temporary.replace(path)

@@ -1,12 +1,13 @@
-"""Train SA-UNet on lung masks: patients split first, one output per mask convention."""
+"""The lung segmentation task: what each radiograph teaches, and how far the network is.
 
-import csv
+A network has one output per mask convention, and an image teaches the one that its mask follows.
+It also teaches the other where that is certain: a lung drawn without the region behind the heart
+lies inside the lung drawn with it. So a pixel of an `excluded` mask is lung for both outputs, and a
+background pixel of an `included` mask is background for both.
+"""
+
 import hashlib
-import json
-import math
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,253 +15,200 @@ import cv2
 import numpy as np
 import torch
 from monai.losses.dice import MaskedDiceLoss
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
-from cxrkit.errors import GateFailed, InputRefused
 from cxrkit.imaging.contrast import clahe
-from cxrkit.models.sa_unet import SAUNet
+from cxrkit.models import architectures
 from cxrkit.segmentation import SIZE
-from cxrkit.terms import MASK_CONVENTIONS
-from cxrkit.training import checkpoint
-from cxrkit.training.augment import augment
+from cxrkit.terms import MASK_CONVENTIONS, PublishedConvention
+from cxrkit.training import loop
+from cxrkit.training.augment import augment, generator, moved
 from cxrkit.training.cases import Case, Pair, read
+from cxrkit.training.loop import Event, Recipe, Task
+from cxrkit.training.published import Copy
+
+COARSE = 160  # pixels: half the work of a step at 224
+IMPLIED = 0.5  # weight of what a mask says about the other output
 
 
 @dataclass(frozen=True)
-class Training:
-    """The leak-free recipe of the shipped weights; each field is a flag of the command."""
+class Settings:
+    """What is trained, beside the recipe; each field is a flag of the command."""
 
-    epochs: int = 50
-    batch: int = 8
-    learning_rate: float = 2e-3  # peak of one cycle, AdamW
-    weight_decay: float = 1e-4
-    width: int = 16  # SA-UNet's start width
-    keep: float = 1.0  # DropBlock's share of kept pixels; published: 0.9, see docs/model.md
-    seed: int = 0
+    architecture: str = "sa-unet"
+    width: int = 16  # of the first level; the levels below double it
+    keep: float = 1.0  # SA-UNet's DropBlock: share of kept pixels; published .9, see docs/model.md
+    outputs: tuple[PublishedConvention, ...] = MASK_CONVENTIONS  # or ("mixed",): all masks in one
     repeat: Mapping[str, int] | None = None  # archive: how often an epoch draws each image
+    coarse_epochs: int = 0  # epochs at 160 x 160 before those at 224 x 224
+
+
+# The leak-free recipe of the shipped weights.
+LEAK_FREE = Recipe(epochs=50, batch=8, learning_rate=2e-3, average=0.998)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Augmented copies: images, lung, valid (N, 1, 224, 224) float32; output (N,) int64."""
+    """Changed copies: images, lung, valid (N, 1, S, S) float32 in 0-1; output (N,) int64."""
 
-    image_ids: tuple[str, ...]
     images: Tensor
     lung: Tensor
     valid: Tensor  # 0 where a mask says neither lung nor background
-    output: Tensor  # which output each mask may teach: an index into MASK_CONVENTIONS
+    output: Tensor  # which output each mask teaches; the other one learns what is implied
 
 
 def train(
     cases: Sequence[Case],
-    training: Training,
+    settings: Settings,
+    recipe: Recipe,
     out: Path,
     device: str,
-    report: Callable[[Mapping[str, float]], None],
-) -> SAUNet:
-    """The network after the last epoch; checkpoints and log.csv in `out`, resumed if there.
+    report: Callable[[Event], None],
+    copies: Sequence[Copy] | None = None,
+) -> nn.Module:
+    """The trained network: (N, 1, 224, 224) in 0-1 to (N, outputs, 224, 224) logits.
 
     Args:
         cases: with their splits; only "train" is learnt from, "validate" is measured per epoch.
-        training: the recipe.
+        settings: network and draws.
+        recipe: how it is trained.
         out: the run's folder.
         device: "cpu" or "cuda".
-        report: called after each epoch with epoch, loss, learning_rate, seconds and one
-            validation Dice per convention.
+        report: called after each step and epoch.
+        copies: of the published recipe: fixed copies instead of fresh ones in every epoch.
 
-    Raises:
-        InputRefused: E104, `out` holds a run with another recipe or split.
-        GateFailed: E901, the loss is not finite; the optimiser has not stepped.
+    Raises: as `loop.train`; InputRefused E107, no such architecture.
     """
-    torch.manual_seed(training.seed)
-    net = SAUNet(width=training.width, keep=training.keep).to(device)
-    net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimiser = torch.optim.AdamW(net.parameters(), weight_decay=training.weight_decay)
-    facts = {"training": asdict(training), "cases": _fingerprint(cases)}
-    first = _resume(out, net, optimiser, facts)
-    if first == training.epochs:
-        return net
-    pairs = [read(c) for c in cases if c.split == "train"]
-    held_back = [read(c) for c in cases if c.split == "validate"]
-    for epoch in range(first, training.epochs):
-        started = time.monotonic()
-        loss = _epoch(net, optimiser, pairs, training, epoch, device)
-        row = {"epoch": epoch + 1, "loss": loss, "learning_rate": _rate(training, epoch + 1.0)}
-        row |= _validation_dice(net, held_back, device)
-        checkpoint.write(
-            out / "checkpoints",
-            epoch + 1,
-            dict(net.state_dict()) | checkpoint.optimiser_tensors(optimiser),
-            facts,
-        )
-        row["seconds"] = time.monotonic() - started
-        _log(out / "log.csv", row)
-        report(row)
+    torch.manual_seed(recipe.seed)
+    outputs = len(settings.outputs)
+    net = architectures.segmentation(settings.architecture, outputs, settings.width, settings.keep)
+    loop.train(net, task(cases, settings, recipe, copies), recipe, out, device, report)
     return net
 
 
-def device() -> str:
-    """cuda where there is a GPU, else cpu."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
+def task(
+    cases: Sequence[Case], settings: Settings, recipe: Recipe, copies: Sequence[Copy] | None = None
+) -> Task[Batch]:
+    """The task of the loop; its images are read and kept in memory, 300 kB each."""
+    pairs = {_key(c): read(c) for c in cases if c.split in ("train", "validate")}
+    held_back = [pairs[_key(c)] for c in cases if c.split == "validate"]
+    if copies is None:
+        repeat = settings.repeat or {}
+        drawn = [
+            (pairs[_key(c)], number)
+            for c in cases
+            if c.split == "train"
+            for number in range(repeat.get(c.archive, 1))
+        ]
+    else:
+        drawn = [(pairs[_key(c.case)], c.number) for c in copies if c.split == "train"]
 
+    def batch(draws: Sequence[int], epoch: int) -> Batch:
+        size = COARSE if epoch < settings.coarse_epochs else SIZE
+        made = []
+        for draw in draws:
+            pair, number = drawn[draw]
+            change, moment = (augment, epoch) if copies is None else (moved, 0)
+            rng = generator(recipe.seed, moment, number, pair.case.image_id)
+            made.append((pair, *change(pair.image, pair.lung, pair.ignore, size, rng)))
+        return _batch(made, settings.outputs)
 
-def loss_of(logits: Tensor, batch: Batch) -> Tensor:
-    """BCE + (1 - Dice), each averaged over images; each image teaches its convention only.
+    def loss(net: nn.Module, batch: Batch, device: str) -> Tensor:
+        batch = _on(batch, device)
+        return loss_of(net(batch.images).float(), batch)
 
-    Args:
-        logits: (N, 2, 224, 224).
-        batch: the masks; pixels with valid 0 count in neither term.
-    """
-    own = logits[torch.arange(len(logits), device=logits.device), batch.output][:, None].float()
-    bce = functional.binary_cross_entropy_with_logits(own, batch.lung, reduction="none")
-    bce = (bce * batch.valid).sum() / batch.valid.sum().clamp(min=1)
-    dice: Tensor = MaskedDiceLoss(sigmoid=True)(own, batch.lung, batch.valid)
-    return bce + dice
-
-
-def batches(pairs: Sequence[Pair], training: Training, epoch: int) -> Iterator[Batch]:
-    """One epoch's augmented batches, in an order and with changes drawn from (seed, epoch)."""
-    repeat = training.repeat or {}
-    draws = [(p, n) for p in pairs for n in range(repeat.get(p.case.archive, 1))]
-    order = np.random.default_rng([training.seed, epoch]).permutation(len(draws))
-    chunks = [order[i : i + training.batch] for i in range(0, len(order), training.batch)]
-    with ThreadPoolExecutor(1) as ahead:  # the next batch is drawn while this one is learnt
-        pending = None
-        for chunk in chunks:
-            ready = pending
-            picked = [draws[i] for i in chunk]
-            pending = ahead.submit(_batch, picked, training.seed, epoch)
-            if ready is not None:
-                yield ready.result()
-        if pending is not None:
-            yield pending.result()
-
-
-def _batch(picked: Sequence[tuple[Pair, int]], seed: int, epoch: int) -> Batch:
-    images, lungs, valids = [], [], []
-    for pair, draw in picked:
-        rng = np.random.default_rng([seed, epoch, draw, _number(pair.case.image_id)])
-        image, lung, ignore = augment(pair.image, pair.lung, pair.ignore, SIZE, rng)
-        images.append(clahe(image).astype(np.float32) / 255)
-        lungs.append(lung)
-        valids.append((ignore < 0.5).astype(np.float32))
-    outputs = [MASK_CONVENTIONS.index(pair.case.convention) for pair, _ in picked]
-    return Batch(
-        tuple(pair.case.image_id for pair, _ in picked),
-        torch.from_numpy(np.stack(images)[:, None]),
-        torch.from_numpy(np.stack(lungs)[:, None]),
-        torch.from_numpy(np.stack(valids)[:, None]),
-        torch.tensor(outputs),
+    return Task(
+        draws=len(drawn),
+        batch=batch,
+        loss=loss,
+        measure=lambda net, device: validation_dice(net, held_back, settings.outputs, device),
+        score="dice",
+        facts={"settings": asdict(settings), "data": _fingerprint(cases, copies)},
+        names=lambda draws: [drawn[draw][0].case.image_id for draw in draws],
     )
 
 
-def _epoch(
-    net: SAUNet,
-    optimiser: torch.optim.Optimizer,
-    pairs: Sequence[Pair],
-    training: Training,
-    epoch: int,
-    device: str,
-) -> float:
-    """The mean loss of one epoch; everything random comes from (seed, epoch)."""
-    torch.manual_seed(training.seed * 100_003 + epoch)
-    net.train()
-    repeat = training.repeat or {}
-    steps = math.ceil(sum(repeat.get(p.case.archive, 1) for p in pairs) / training.batch)
-    losses = []
-    for step, batch in enumerate(batches(pairs, training, epoch)):
-        for group in optimiser.param_groups:
-            group["lr"] = _rate(training, epoch + step / steps)
-        batch = _on(batch, device)
-        with torch.autocast(device, dtype=torch.bfloat16):
-            logits = net(batch.images)
-        loss = loss_of(logits, batch)
-        if not torch.isfinite(loss):
-            raise GateFailed(
-                "E901",
-                f"epoch {epoch + 1}, images {', '.join(batch.image_ids)}",
-                "the loss is not finite",
-                "a number",
-                "look at these images and masks, or lower the learning rate; "
-                "the last checkpoint is good",
-            )
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-        optimiser.step()
-        losses.append(loss.item())
-    return float(np.mean(losses))
+def loss_of(logits: Tensor, batch: Batch) -> Tensor:
+    """(N,) BCE + (1 - Dice) of the own output, and the BCE of what is implied for the other.
+
+    Args:
+        logits: (N, outputs, S, S); with one output, all masks teach it.
+        batch: the masks; pixels with valid 0 count nowhere.
+    """
+    rows = torch.arange(len(logits), device=logits.device)
+    own = logits[rows, batch.output][:, None]
+    loss = _bce(own, batch.lung, batch.valid, batch.valid)
+    dice: Tensor = MaskedDiceLoss(sigmoid=True, reduction="none")(own, batch.lung, batch.valid)
+    loss = loss + dice.flatten(1).mean(1)
+    if logits.shape[1] == 1:
+        return loss
+    other = logits[rows, 1 - batch.output][:, None]
+    return loss + IMPLIED * _bce(other, batch.lung, implied(batch), batch.valid)
 
 
-def _rate(training: Training, epoch: float) -> float:
-    """One cycle (Smith 2018, arXiv:1803.09820): linear up over a tenth, cosine down to 1 %."""
-    at = epoch / training.epochs
-    if at < 0.1:
-        return training.learning_rate * (0.1 + 0.9 * at / 0.1)
-    fall = 0.5 * (1 + math.cos(math.pi * min(1.0, (at - 0.1) / 0.9)))
-    return training.learning_rate * (0.01 + 0.99 * fall)
+def implied(batch: Batch) -> Tensor:
+    """(N, 1, S, S) float32: 1 where the mask also holds for the other convention."""
+    without_heart = (batch.output == MASK_CONVENTIONS.index("excluded"))[:, None, None, None]
+    same = torch.where(without_heart, batch.lung > 0.5, batch.lung < 0.5)
+    return batch.valid * same
+
+
+def _bce(logits: Tensor, lung: Tensor, where: Tensor, valid: Tensor) -> Tensor:
+    """(N,) the sum over `where` as a share of the valid pixels."""
+    each = functional.binary_cross_entropy_with_logits(logits, lung, reduction="none")
+    return (each * where).flatten(1).sum(1) / valid.flatten(1).sum(1).clamp(min=1)
 
 
 @torch.no_grad()
-def _validation_dice(net: SAUNet, pairs: Sequence[Pair], device: str) -> dict[str, float]:
-    """Mean per-image Dice of the raw output at 0.5, per convention that has images."""
-    net.eval()
+def validation_dice(
+    net: nn.Module, pairs: Sequence[Pair], outputs: Sequence[PublishedConvention], device: str
+) -> dict[str, float]:
+    """Mean per-image Dice of the raw output at .5: per convention, and "dice", their mean."""
     scores: dict[str, list[float]] = {}
     for pair in pairs:
         image = cv2.resize(pair.image, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
         x = torch.from_numpy(clahe(image)).to(device).float()[None, None] / 255
         with torch.autocast(device, dtype=torch.bfloat16):
             logits = net(x.to(memory_format=torch.channels_last))
-        index = MASK_CONVENTIONS.index(pair.case.convention)
-        found = (logits[0, index] > 0).cpu().numpy()
+        found = (logits[0, _output(pair.case, outputs)] > 0).cpu().numpy()
         side = np.arange(SIZE) * len(pair.lung) // SIZE
         lung, valid = (m[np.ix_(side, side)] for m in (pair.lung, ~pair.ignore))
         overlap = int((found & lung & valid).sum())
         total = int((found & valid).sum()) + int((lung & valid).sum())
         scores.setdefault(pair.case.convention, []).append(2 * overlap / total if total else 1.0)
-    return {f"dice_{name}": float(np.mean(values)) for name, values in sorted(scores.items())}
+    means = {f"dice_{name}": float(np.mean(values)) for name, values in sorted(scores.items())}
+    return means | ({"dice": float(np.mean(list(means.values())))} if means else {})
 
 
-def _resume(
-    out: Path, net: SAUNet, optimiser: torch.optim.Optimizer, facts: Mapping[str, object]
-) -> int:
-    """The number of epochs already done, their state put into `net` and `optimiser`."""
-    found = checkpoint.latest(out / "checkpoints")
-    if found is None:
-        return 0
-    tensors, saved = found
-    wanted = json.loads(json.dumps(facts))
-    for name in ("training", "cases"):
-        if saved[name] != wanted[name]:
-            raise InputRefused(
-                "E104", str(out), f"a run with {name} {saved[name]}", f"{wanted[name]}",
-                "train into another folder",
-            )  # fmt: skip
-    net.load_state_dict({k: v for k, v in tensors.items() if not k.startswith("optimiser.")})
-    checkpoint.restore_optimiser(optimiser, tensors)
-    return int(saved["epoch"])
+def _batch(
+    made: Sequence[tuple[Pair, np.ndarray, np.ndarray, np.ndarray]],
+    outputs: Sequence[PublishedConvention],
+) -> Batch:
+    images = [clahe(image).astype(np.float32) / 255 for _, image, _, _ in made]
+    valids = [(ignore < 0.5).astype(np.float32) for _, _, _, ignore in made]
+    return Batch(
+        torch.from_numpy(np.stack(images)[:, None]),
+        torch.from_numpy(np.stack([lung for _, _, lung, _ in made])[:, None]),
+        torch.from_numpy(np.stack(valids)[:, None]),
+        torch.tensor([_output(pair.case, outputs) for pair, *_ in made]),
+    )
 
 
-def _fingerprint(cases: Sequence[Case]) -> str:
-    lines = sorted(f"{c.archive}\t{c.image_id}\t{c.split}\t{c.convention}\n" for c in cases)
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+def _output(case: Case, outputs: Sequence[PublishedConvention]) -> int:
+    return 0 if len(outputs) == 1 else outputs.index(case.convention)
 
 
 def _on(batch: Batch, device: str) -> Batch:
     images = batch.images.to(device=device, memory_format=torch.channels_last)
-    rest = (t.to(device) for t in (batch.lung, batch.valid, batch.output))
-    return Batch(batch.image_ids, images, *rest)
+    return Batch(images, *(t.to(device) for t in (batch.lung, batch.valid, batch.output)))
 
 
-def _number(text: str) -> int:
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
+def _key(case: Case) -> tuple[str, str]:
+    return case.archive, case.image_id
 
 
-def _log(path: Path, row: Mapping[str, float]) -> None:
-    new = not path.exists()
-    with path.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(row))
-        if new:
-            writer.writeheader()
-        writer.writerow(row)
+def _fingerprint(cases: Sequence[Case], copies: Sequence[Copy] | None) -> str:
+    lines = sorted(f"{c.archive}\t{c.image_id}\t{c.split}\t{c.convention}\n" for c in cases)
+    lines += [f"{_key(c.case)}\t{c.number}\t{c.split}\n" for c in copies or ()]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -11,7 +11,8 @@ from cxrkit.training import checkpoint
 
 def written(folder: Path, epochs: int) -> None:
     for epoch in range(1, epochs + 1):
-        checkpoint.write(folder, epoch, {"w": torch.full((3,), float(epoch))}, {"note": "x"})
+        facts = {"epoch": epoch, "note": "x"}
+        checkpoint.write(folder, epoch, {"w": torch.full((3,), float(epoch))}, facts)
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
@@ -26,14 +27,15 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 def test_two_are_kept(tmp_path: Path) -> None:
     written(tmp_path, 5)
     assert sorted(p.name for p in tmp_path.iterdir()) == [
-        "epoch-004.json", "epoch-004.safetensors", "epoch-005.json", "epoch-005.safetensors"
+        "step-00000004.json", "step-00000004.safetensors",
+        "step-00000005.json", "step-00000005.safetensors",
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize("length", [0, 1, 8, 60])
 def test_a_torn_checkpoint_falls_back_to_the_one_before(tmp_path: Path, length: int) -> None:
     written(tmp_path, 3)
-    last = tmp_path / "epoch-003.safetensors"
+    last = tmp_path / "step-00000003.safetensors"
     last.write_bytes(last.read_bytes()[:length])
     found = checkpoint.latest(tmp_path)
     assert found is not None
@@ -42,7 +44,7 @@ def test_a_torn_checkpoint_falls_back_to_the_one_before(tmp_path: Path, length: 
 
 def test_no_whole_checkpoint_is_an_error_and_not_a_fresh_start(tmp_path: Path) -> None:
     written(tmp_path, 1)
-    (tmp_path / "epoch-001.safetensors").write_bytes(b"")
+    (tmp_path / "step-00000001.safetensors").write_bytes(b"")
     with pytest.raises(IntegrityFailure, match="E501"):
         checkpoint.latest(tmp_path)
 
