@@ -78,7 +78,8 @@ def assertion(sentence: str, start: int, end: int) -> State:
     """What the sentence says of the phrase `sentence[start:end]`, known to us or not.
 
     "present", "absent" (also: resolved, removed), "uncertain" (also: sought or feared) or
-    "historical" (also: of somebody else). Cues inside the phrase are not looked at.
+    "historical" (also: of somebody else). Cues inside the phrase are not looked at; one that begins
+    before it and runs into it ("no focal" before "focal weakness") counts like one before it.
     """
     parsed = parse(sentence)
     if parsed.origin:
@@ -122,10 +123,10 @@ _AFTER = frozenset({"after-doubt-first", "after-no", "after-gone", "after-past",
 
 
 def _before(parsed: Parsed, start: int) -> list[Cue]:
-    """Cues before the phrase that reach it, the nearest first."""
+    """Cues that begin before the phrase and reach it or run into it, the nearest first."""
     reaching: list[Cue] = []
     for cue in reversed(parsed.cues):
-        if cue.end > start:
+        if cue.start >= start:
             continue
         if "pseudo" in cue.kinds:
             continue
