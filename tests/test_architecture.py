@@ -26,12 +26,12 @@ LAYERS = (
     ("segmentation",),
     ("quality", "verification"),
     ("pipeline",),
-    ("cards", "conversion", "export", "review", "download", "labelling", "training"),
+    ("cards", "conversion", "export", "review", "download", "labelling", "training", "torch"),
     ("cli",),
 )
 RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
 
-TORCH_ROOMS = ("models", "training")
+TORCH_ROOMS = ("models", "training", "torch")
 TORCH_PACKAGES = ("torch", "torchvision", "monai")
 
 VAGUE_NAMES = ("util", "helper", "common", "manager", "base", "misc", "core", "handler")
@@ -83,7 +83,7 @@ def imports_upwards(package: Path) -> list[str]:
 
 
 def torch_outside_its_rooms(package: Path) -> list[str]:
-    """Imports of torch and what needs it, anywhere but in `models` and `training`."""
+    """Imports of torch and what needs it, anywhere but in the rooms for it."""
     return [
         f"{name} -> {target}"
         for name, tree in modules(package)
