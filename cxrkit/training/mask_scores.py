@@ -35,6 +35,15 @@ class Agreement:
 
 
 @dataclass(frozen=True)
+class LungScore:
+    """A lung mask against the drawn one: both lungs, and the patient's right and left one."""
+
+    whole: Agreement
+    right: Agreement
+    left: Agreement
+
+
+@dataclass(frozen=True)
 class ImageScore:
     """One image's mask against the drawn one, with what its mean must not be mixed with."""
 
@@ -80,10 +89,10 @@ def siim_dice(found: np.ndarray, drawn: np.ndarray) -> float:
     return 1.0 if total == 0 else 2 * int((found & drawn).sum()) / total
 
 
-def lungs(found: np.ndarray, drawn: np.ndarray) -> tuple[Agreement, Agreement]:
-    """The patient's right and left lung compared; sides are told apart in each mask by itself."""
+def lungs(found: np.ndarray, drawn: np.ndarray) -> LungScore:
+    """Both lungs and each of them compared; sides are told apart in each mask by itself."""
     right, left = (measure(*pair) for pair in zip(_sides(found), _sides(drawn), strict=True))
-    return right, left
+    return LungScore(measure(found, drawn), right, left)
 
 
 def interval(values: Sequence[float], patients: Sequence[str]) -> tuple[float, float]:
