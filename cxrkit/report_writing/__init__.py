@@ -1,0 +1,1 @@
+"""Reports from radiographs, by a trained model; needs no torch."""

@@ -1,0 +1,215 @@
+"""The four kinds of report model, loaded from the folder of a finished `cxr train report`.
+
+constant   one normal report for every image
+nearest    the report of the training image whose features are most alike
+sentences  a classifier's observations, said with a bank of sentences
+decoder    a small network that writes word by word
+"""
+
+import hashlib
+import io
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from cxrkit import classification
+from cxrkit.classification import Classifier
+from cxrkit.errors import InputRefused, IntegrityFailure
+from cxrkit.report_writing import bank, report, search, thresholds
+from cxrkit.report_writing.report import Report
+from cxrkit.report_writing.seen import Seen
+from cxrkit.report_writing.thresholds import Threshold
+from cxrkit.report_writing.vocabulary import Vocabulary
+
+Kind = Literal["constant", "nearest", "sentences", "decoder"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+TASK = "report"
+CLASSIFIER = "classifier"  # the folder of a model's classifier, in its own
+WIDEST = 16  # candidates of a beam search
+
+
+@dataclass(frozen=True)
+class Writer:
+    """A loaded model: `write` makes a report of what its classifier sees."""
+
+    kind: Kind
+    classifier: Classifier | None  # None for "constant"
+    write: Callable[[Seen], Report]
+
+
+def load(folder: Path, width: int | None = None) -> Writer:
+    """The model in a folder, on one thread.
+
+    Args:
+        folder: OUT of `cxr train report`.
+        width: candidates of the decoder's search, 1 is greedy; None: as its card says.
+
+    Raises:
+        InputRefused: E102, there is no model; E107, a width out of range; E506, a model for
+            another task.
+        IntegrityFailure: E501, its card is damaged; E503, its files are not those of the card, or
+            do not fit together.
+    """
+    if width is not None and not 1 <= width <= WIDEST:
+        raise InputRefused("E107", "--beam", str(width), f"1 to {WIDEST}", "give another width")
+    card = _card(folder)
+    try:
+        kind: Kind = card["model"]
+        make = _MAKERS[kind]
+        files = {name: _checked(folder, entry) for name, entry in card["files"].items()}
+        found = None
+        if kind != "constant":
+            found = classification.load(folder / CLASSIFIER)
+            if found.weights_sha256 != card["classifier_sha256"]:
+                raise IntegrityFailure(
+                    "E503", f"{CLASSIFIER}/", f"SHA-256 {found.weights_sha256}",
+                    str(card["classifier_sha256"]), "restore the folder",
+                )  # fmt: skip
+        return Writer(kind, found, make(files, card, width))
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(folder, "it lacks what the card of a report model has") from error
+
+
+def _card(folder: Path) -> dict[str, Any]:
+    try:
+        card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise _absent(folder / "card.json") from error
+    except ValueError as error:
+        raise _damaged(folder, "no JSON") from error
+    task = card.get("task") if isinstance(card, dict) else None
+    if task != TASK:
+        raise InputRefused(
+            "E506", str(folder), f"a model for {task or 'another task'}", TASK,
+            "give the OUT of cxr train report",
+        )  # fmt: skip
+    return dict(card)
+
+
+Files = Mapping[str, bytes]
+Write = Callable[[Seen], Report]
+
+
+def _constant(files: Files, card: Mapping[str, Any], width: int | None) -> Write:
+    findings, impression = json.loads(files["report"])
+    fixed = report.read(findings, impression, {})
+    return lambda seen: fixed
+
+
+def _nearest(files: Files, card: Mapping[str, Any], width: int | None) -> Write:
+    features = _array(files["features"]).astype(np.float32)  # (N, F), rows of length 1
+    texts = json.loads(files["reports"])
+    if features.ndim != 2 or len(features) != len(texts) or not texts:
+        raise _unfit(f"{len(texts)} reports for features of shape {features.shape}")
+
+    def write(seen: Seen) -> Report:
+        if seen.pooled.shape != features.shape[1:]:
+            raise _unfit(f"{seen.pooled.shape} features for {features.shape[1:]}")
+        findings, impression = texts[int((features @ seen.pooled).argmax())]
+        return report.read(findings, impression, seen.probabilities)
+
+    return write
+
+
+def _sentences(files: Files, card: Mapping[str, Any], width: int | None) -> Write:
+    sentences = bank.read(files["bank"].decode())
+    chosen = {name: Threshold(**t) for name, t in card["thresholds"].items()}
+
+    def write(seen: Seen) -> Report:
+        said = thresholds.states(seen.probabilities, chosen)
+        return bank.compose(sentences, *said, seen.probabilities)
+
+    return write
+
+
+def _decoder(files: Files, card: Mapping[str, Any], width: int | None) -> Write:
+    vocabulary = Vocabulary(tuple(json.loads(files["vocabulary"])))
+    step = _steps(files["step"], len(vocabulary.words))
+    layers, depth = card["state"]
+    longest = int(card["longest"])
+    candidates = int(card["beam"]) if width is None else width
+
+    def write(seen: Seen) -> Report:
+        places = seen.places[None]
+        start = np.zeros((layers, 1, depth), np.float32)
+
+        def one(words: np.ndarray, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            return step(words, state, places)
+
+        found = search.beam(one, start, longest, candidates)
+        return report.read(*vocabulary.decode(found), seen.probabilities)
+
+    return write
+
+
+_MAKERS = {
+    "constant": _constant, "nearest": _nearest, "sentences": _sentences, "decoder": _decoder,
+}  # fmt: skip
+
+
+def _steps(
+    data: bytes, words: int
+) -> Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """One step of the decoder in an ONNX file: word, state and features to logits and state."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    has = session.get_outputs()[0].shape[-1]
+    if has != words:
+        raise _unfit(f"a vocabulary of {words} words for a network of {has}")
+
+    def run(
+        word: np.ndarray, state: np.ndarray, features: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        given = {"word": word, "state": state, "features": features}
+        logits, after = session.run(["logits", "next_state"], given)
+        return logits, after
+
+    return run
+
+
+def _array(data: bytes) -> np.ndarray:
+    found: np.ndarray = np.load(io.BytesIO(data), allow_pickle=False)
+    return found
+
+
+def _checked(folder: Path, entry: Mapping[str, str]) -> bytes:
+    """A file of the model whose SHA-256 is that of the card."""
+    path = folder / entry["file"]
+    try:
+        data = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise _absent(path) from error
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != entry["sha256"]:
+        raise IntegrityFailure(
+            "E503", str(path), f"SHA-256 {digest}", str(entry["sha256"]), "restore the file"
+        )
+    return data
+
+
+def _absent(path: Path) -> InputRefused:
+    return InputRefused(
+        "E102", str(path), "missing", "card.json and the files it names",
+        "give the folder of a finished cxr train report",
+    )  # fmt: skip
+
+
+def _damaged(folder: Path, observed: str) -> IntegrityFailure:
+    return IntegrityFailure(
+        "E501", str(folder / "card.json"), observed, "the card of a report model",
+        "restore the file",
+    )  # fmt: skip
+
+
+def _unfit(observed: str) -> IntegrityFailure:
+    return IntegrityFailure(
+        "E503", "the report model", observed, "files of one training", "restore the folder"
+    )
