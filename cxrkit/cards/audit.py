@@ -124,10 +124,10 @@ def _finding(statement: Statement, card: _Card) -> Finding | None:
 
 def _described(statements: Sequence[Statement], own: Source) -> bool:
     """The card gives the number of images of this copy, which is not the published one."""
-    found = own.count(audit_counts.IMAGES)
+    found = own.counts(audit_counts.IMAGES)
     numbers = [s.values[0] for s in statements if s.kind == "count" and not s.loose
                and audit_counts.quantity(s, own) == audit_counts.IMAGES]  # fmt: skip
-    return own.partial and found in numbers
+    return own.partial and any(number in found for number in numbers)
 
 
 def _counted(statement: Statement, source: Source, card: _Card) -> Finding:

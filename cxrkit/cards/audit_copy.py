@@ -53,13 +53,18 @@ class Quantity:
 
 @dataclass(frozen=True)
 class Source:
-    """An archive by its records; without a copy `table` is None and only the record speaks."""
+    """An archive by its records; without a copy `table` is None and only the record speaks.
+
+    `table` has the records without a fault, which a card counts too. Of a row that is `damaged`
+    nothing is known but that it lists an image.
+    """
 
     name: str
     card: Card
     facts: Facts
     root: Path | None = None
     table: pl.DataFrame | None = None
+    damaged: int = 0
     annotations: pl.DataFrame | None = None
     described: bool = False  # the card gives the number of images of this copy
     sizes: pl.DataFrame | None = None  # see `imaging.sizes.measure`; None where not measured
@@ -101,7 +106,7 @@ class Source:
         asked = {Quantity("images"): self.total} if self.total is not None else {
             q: c.value for q, c in self.published if q.unit == "images" and not c.erratum
         }  # fmt: skip
-        return any(self.count(q) not in (None, number) for q, number in asked.items())
+        return any(self.counts(q) and number not in self.counts(q) for q, number in asked.items())
 
     def _claimed(self, what: str) -> Quantity:
         """The quantity of a claim; not known where any word or number may restrict it further."""
@@ -144,7 +149,7 @@ class Source:
         return replace(quantity, unit="studies")
 
     def count(self, quantity: Quantity) -> int | None:
-        """How many this copy has; None where it cannot tell."""
+        """How many this copy has, damaged rows apart; None where it cannot tell."""
         if self.table is None:
             return None
         for known, claim in self.published:
@@ -154,6 +159,25 @@ class Source:
                 if found is not None:
                     return found
         return self._counted(quantity, self.table)
+
+    def counts(self, quantity: Quantity) -> tuple[int, ...]:
+        """The numbers that can be said of this copy: usable images, and with the damaged rows.
+
+        Of everything but all images there is one number; none where the copy cannot tell.
+        """
+        found = self.count(quantity)
+        if found is None:
+            return ()
+        listed = quantity == Quantity("images") and self.damaged
+        return (found, found + self.damaged) if listed else (found,)
+
+    def shown(self, quantity: Quantity) -> str:
+        """The counts in words: "5", or "4 (5 with 1 damaged row)"; blank where there is none."""
+        numbers = [f"{number:,}" for number in self.counts(quantity)]
+        if len(numbers) < 2:
+            return "".join(numbers)
+        rows = "row" if self.damaged == 1 else "rows"
+        return f"{numbers[0]} ({numbers[1]} with {self.damaged:,} damaged {rows})"
 
     def images(self, quantity: Quantity) -> pl.Series:
         """The paths of the images that meet the conditions; empty without a copy."""
@@ -302,9 +326,11 @@ def opened(archive: Archive, root: Path) -> Source:
         InputRefused: as the adapter's `records`.
     """
     name = archives.name_of(archive)
+    table = archives.table(archive, root)
+    usable = table.filter(pl.col("fault") == "")
     return Source(
-        name, _with_labels(name, archive.CARD), audit_facts.of(name), root,
-        archives.table(archive, root), archives.annotations(archive, root),
+        name, _with_labels(name, archive.CARD), audit_facts.of(name), root, usable,
+        table.height - usable.height, archives.annotations(archive, root),
     )  # fmt: skip
 
 

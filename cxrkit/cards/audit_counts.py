@@ -43,16 +43,20 @@ def count(statement: Statement, source: Source, splits: frozenset[str]) -> Findi
     if asked.split and (own := _official(source)) and splits and splits != own:
         return unverifiable(f"of another split than the release's {', '.join(sorted(own))}")
     known = replace(asked, known=True)
-    found, recorded = source.count(known), source.recorded(known)
-    agree = [None if n is None else fits(statement, n) for n in (found, recorded)]
+    found, recorded = source.counts(known), source.recorded(known)
+    agree = [
+        any(fits(statement, n) for n in found) if found else None,
+        None if recorded is None else fits(statement, recorded),
+    ]
     wrong = _erratum(statement, source, known)
     if wrong is not None and not agree[0] and not statement.loose:
         return wrong
     if not asked.known and not any(agree):
         return unverifiable("it is not known which images these words mean")
     finding = audit_verdict.against(
-        agree[0], agree[1], _shown(found), _shown(recorded), source.partial, _who(source, known)
-    )
+        agree[0], agree[1], source.shown(known), _shown(recorded), source.partial,
+        _who(source, known),
+    )  # fmt: skip
     if finding.answer == "false" and statement.loose:
         return unverifiable("the sentence may count a part", finding.found)
     if finding.answer != "false":
@@ -85,14 +89,15 @@ def total(statement: Statement, source: Source) -> Finding | None:
         return None  # an image can have several labels: their sum is no number of images
     if not asked.known or (how == "table" and not exclusive):
         return None
-    found, recorded = source.count(asked), source.recorded(asked)
-    if (wrong := _erratum(replace(statement, values=(whole,)), source, asked)) and found != whole:
+    found, recorded = source.counts(asked), source.recorded(asked)
+    wrong = _erratum(replace(statement, values=(whole,)), source, asked)
+    if wrong and whole not in found:
         finding = wrong
     else:
         finding = audit_verdict.against(
-            None if found is None else found == whole,
+            whole in found if found else None,
             None if recorded is None else recorded == whole,
-            _shown(found), _shown(recorded), source.partial, _who(source, asked),
+            source.shown(asked), _shown(recorded), source.partial, _who(source, asked),
         )  # fmt: skip
     few_labels = len(source.card.observations) == 1 or not statement.subject
     loose = how == "list" or (how == "table" and not few_labels)
@@ -208,12 +213,14 @@ def _erratum(statement: Statement, source: Source, asked: Quantity) -> Finding |
     wrong = next((c for c in source.errata(asked) if c.value == statement.values[0]), None)
     if wrong is None:
         return None
-    found, recorded = source.count(asked), source.recorded(asked)
-    sides = [f"this copy {found:,}"] if found is not None else []
-    sides += [f"published {recorded:,}"] if recorded is not None and recorded != found else []
-    if found is not None and found == recorded:
-        sides = [f"{found:,}"]
-    authority = COPY if found is not None else f"{RECORD}: {_who(source, asked)}"
+    found, recorded = source.shown(asked), source.recorded(asked)
+    sides = [f"this copy {found}"] if found else []
+    sides += (
+        [f"published {recorded:,}"] if recorded is not None and _shown(recorded) != found else []
+    )
+    if found and found == _shown(recorded):
+        sides = [found]
+    authority = COPY if found else f"{RECORD}: {_who(source, asked)}"
     return false(authority, "; ".join(sides) or wrong.erratum, wrong.erratum)
 
 

@@ -82,6 +82,7 @@ def _listed(words: Sequence[str]) -> str:
 def _information(facts: Facts) -> list[Block]:
     paragraphs = facts.about[1:]
     counted = f"Counted in this copy: {summary(facts)}"
+    counted += _uncounted(facts)
     if any(fault.what == "image" for fault in facts.faults):
         counted += " Not every image that is listed can be used: see Files."
     blocks: list[Block] = [Text(counted)]
@@ -97,6 +98,22 @@ def _information(facts: Facts) -> list[Block]:
         blocks.append(Heading("What the release is, as published"))
         blocks += [Text(paragraph) for paragraph in paragraphs]
     return blocks
+
+
+def _uncounted(facts: Facts) -> str:
+    """How many rows are damaged, which no number counts, and how many images there are with them.
+
+    With a withheld number of rows the sum is left out: it would tell that number.
+    """
+    whole, rows = facts.count("images"), facts.count("rows", "damaged")
+    if rows.images == 0:
+        return ""
+    said = f" Not counted, here and below: {_so_many(images(rows), 'damaged')} "
+    said += "row of a table" if rows.images == 1 else "rows of tables"
+    if whole.images is not None and rows.images is not None:
+        said += f"; with {'it' if rows.images == 1 else 'them'} "
+        said += f"{whole.images + rows.images:,} images are listed"
+    return f"{said}."
 
 
 def _meta(facts: Facts) -> list[Block]:

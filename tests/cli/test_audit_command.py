@@ -1,6 +1,7 @@
 """`cxr audit` says of each statement what it found, and its exit status is a gate."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from typer.testing import CliRunner
 
 from cxrkit.cli import application
 from cxrkit.errors import GateFailed, InputRefused
+from cxrkit.phantom import chestx_ray14, folder
 
 
 @pytest.fixture
@@ -85,3 +87,54 @@ def test_no_pixel_is_needed_and_no_file_is_written(copy: Path) -> None:
         text, _ = audited(card, copy, *options)
         assert "    3  true          6 images" in text
     assert sorted(p.name for p in copy.rglob("*")) == before
+
+
+def audit_of_own_card(archive: str, root: Path, tmp_path: Path) -> tuple[str, str]:
+    """The card of a copy, and what an audit of it says of the same copy."""
+    run, out = CliRunner().invoke, tmp_path / "card"
+    wrote = run(application(["card"]), ["card", archive, str(root), str(out)])
+    assert wrote.exit_code == 0, wrote.output
+    done = run(application(["audit"]), ["audit", str(out / "card.md"), archive, str(root)])
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return (out / "card.md").read_text(), done.stdout
+
+
+@pytest.mark.parametrize("corrupt", [0, 1, 2])
+def test_the_card_of_a_copy_with_corrupt_rows_holds_for_that_copy(
+    tmp_path: Path, corrupt: int
+) -> None:
+    """Both count usable images and tell the damaged rows; the sum of both is true as well."""
+    root = tmp_path / "nih"
+    chestx_ray14.write_release(root, studies=8, seed=1, size=64)
+    table = root / "Data_Entry_2017_v2020.csv"
+    head, *rows = table.read_text().splitlines()
+    for n in range(corrupt):
+        rows[n] = rows[n].replace(",PA,", ",odd,").replace(",AP,", ",odd,")
+    table.write_text("\n".join((head, *rows)) + "\n")
+    usable, listed = len(rows) - corrupt, len(rows)
+    card, text = audit_of_own_card("chestx-ray14", root, tmp_path)
+    assert f"Counted in this copy: {usable} chest radiographs" in card
+    assert text.splitlines()[-1].split(", ")[0].endswith(": 0 false")
+    told = {
+        0: "",
+        1: f"1 damaged row of a table; with it {listed} images are listed.",
+        2: f"2 damaged rows of tables; with them {listed} images are listed.",
+    }[corrupt]
+    assert told in card and ("Not counted" in card) == (corrupt > 0)
+    for number in range(usable - 1, listed + 2):
+        path = tmp_path / "other.md"
+        path.write_text(f"# NIH Chest X-ray14\n\n{number} images.\n")
+        done = CliRunner().invoke(
+            application(["audit"]), ["audit", str(path), "chestx-ray14", str(root)]
+        )
+        assert (" 0 false," in done.stdout) == (number in (usable, listed)), done.stdout
+        if corrupt:
+            assert f"{usable} ({listed} with {corrupt} damaged row" in done.stdout
+
+
+def test_the_card_of_a_copy_with_a_file_without_a_usable_name_holds(tmp_path: Path) -> None:
+    root = tmp_path / "folder"
+    folder.write_release(root, studies=6, seed=0, size=64)
+    (root / os.fsdecode(b"odd\xff.png")).write_bytes(b"x")
+    _, text = audit_of_own_card("folder", root, tmp_path)
+    assert " 0 false," in text
