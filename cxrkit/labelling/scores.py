@@ -36,18 +36,22 @@ def score(written: Sequence[str], references: Sequence[str]) -> Scores:
 
 
 def floor(references: Sequence[str]) -> tuple[str, Scores]:
-    """A constant normal report for every study, and its scores: what says nothing and scores well.
+    """A constant normal report for every study, and its scores: it says nothing and scores well."""
+    text = constant(references)
+    return text, score([text] * len(references), references)
 
-    The constant is the most frequent reference that names nothing present or uncertain, the
-    shortest of several; where all name something, a sentence of our own.
+
+def constant(references: Sequence[str]) -> str:
+    """The most frequent report that names nothing present or uncertain, the shortest of several.
+
+    Where all name something, a sentence of our own.
     """
     normal = [
         text for text in references
         if text.strip() and not any(v for n, v in labeler.label(text).items() if n != "No Finding")
     ]  # fmt: skip
     counts = Counter(normal)
-    constant = min(counts, key=lambda t: (-counts[t], len(t), t)) if counts else _NORMAL
-    return constant, score([constant] * len(references), references)
+    return min(counts, key=lambda t: (-counts[t], len(t), t)) if counts else _NORMAL
 
 
 _NORMAL = "The heart size is normal. The lungs are clear. No pleural effusion or pneumothorax."
