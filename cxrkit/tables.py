@@ -68,6 +68,35 @@ def read(root: Path, name: str, columns: Sequence[str], least: int = 1) -> pl.Da
     return _placed(frame, path.name, ragged)
 
 
+def lines(root: Path, name: str, column: str) -> pl.DataFrame:
+    """The lines of a list without a header as a table of one column; blank lines are no rows.
+
+    Spaces around a line are stripped. Row 1 is the first line.
+
+    Raises:
+        InputRefused: E102, there is no such list; E103, it cannot be read or is empty.
+    """
+    try:
+        text = (root / name).read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise InputRefused(
+            "E102", name, "no such list", "the official list", "put it beside the images"
+        ) from error
+    except (OSError, UnicodeError) as error:
+        raise _refused(
+            name,
+            f"the list cannot be read: {type(error).__name__}",
+            "a text file in UTF-8",
+            "download the list again",
+        ) from error
+    listed = [line.strip() for line in text.split("\n")]
+    frame = _placed(pl.DataFrame({column: listed}, {column: pl.String}), name, {})
+    frame = frame.filter(pl.col(column) != "")
+    if not frame.height:
+        raise _refused(name, "no line", "the whole list", _AS_PUBLISHED)
+    return frame
+
+
 def unique(frame: pl.DataFrame, column: str) -> pl.DataFrame:
     """The rows, with a fault for each whose value in the column is blank or is in another row too.
 

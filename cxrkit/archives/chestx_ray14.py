@@ -229,18 +229,16 @@ def table(root: Path) -> pl.DataFrame:
         InputRefused: E101, no folder of images; E102, a table or list is missing; E103, one is
             damaged, lacks a column, or most of its rows are wrong.
     """
-    folders, frame = _folders(root), _read(root)
-    inside = pl.DataFrame(
-        frame["Image Index"].is_in(_listed(root, f"{name}.txt")).alias(name) for name in _LISTS
-    )
-    alone = pl.sum_horizontal(*_LISTS) == 1
-    parts = (pl.when(alone & pl.col(name)).then(pl.lit(s)) for name, s in _LISTS.items())
-    names = (pl.when(name).then(pl.lit(name)) for name in _LISTS)
-    frame = frame.hstack(
-        inside.select(
-            pl.coalesce(*parts).alias("split"),
-            pl.concat_str(*names, separator=" ", ignore_nulls=True).alias(f"{rows.EXTRA}list"),
-        )
+    folders, frame, lost = _folders(root), _read(root), []
+    for name in _LISTS:
+        listed = _listed(root, name)
+        lost.append(tables.lost(frame, listed, "Image Index"))
+        frame = tables.join(frame, listed, "Image Index")
+    alone = pl.sum_horizontal(pl.col(name).is_not_null() for name in _LISTS) == 1
+    parts = (pl.when(alone & (pl.col(n) == n)).then(pl.lit(s)) for n, s in _LISTS.items())
+    frame = frame.with_columns(
+        pl.coalesce(*parts).alias("split"),
+        pl.concat_str(*_LISTS, separator=" ", ignore_nulls=True).alias(f"{rows.EXTRA}list"),
     ).join(_labels(frame["Finding Labels"]), "Finding Labels", "left", maintain_order="left")
     frame = frame.select(
         tables.FAULT,
@@ -259,6 +257,7 @@ def table(root: Path) -> pl.DataFrame:
         ),
         f"{rows.EXTRA}list",
     )
+    frame = pl.concat([frame, *lost], how="diagonal")
     return rows.completed(frame, "chestx-ray14", CARD.observations)
 
 
@@ -266,7 +265,8 @@ def records(root: Path) -> Iterator[Record]:
     """One record per row of the table of images, sorted by path; tables are read at the call.
 
     A row without a file has the path at which the release has it. `CARD.reads` says where each
-    field comes from.
+    field comes from. A line of an official list that names no image is a record with a fault: its
+    image is in no list and has no split.
 
     Raises:
         InputRefused: as `table`.
@@ -288,6 +288,8 @@ def annotations(root: Path) -> pl.DataFrame:
     frame = tables.matching(frame, "Finding Label", "|".join((*_BOXES, *_BOX_NAMES)))
     for column in _BOX:
         frame = tables.matching(frame, column, r"[0-9]+(?:\.[0-9]+)?")
+    twice = pl.struct("Image Index", "Finding Label", *_BOX).is_duplicated()
+    frame = tables.marked(frame, twice, "Image Index", "the box is in several rows")
     faults = frame.filter(pl.col(tables.FAULT) != "")[tables.FAULT]
     if len(faults):
         raise InputRefused(
@@ -366,29 +368,11 @@ def _place(root: Path, folders: list[str], wanted: pl.Series) -> pl.Series:
     return found.select((folder + "/" + pl.col("name")).alias("image"))["image"]
 
 
-def _listed(root: Path, name: str) -> list[str]:
-    """The image names of one official list; a line that is none is left out.
-
-    Its image is then in no list and has no split, which the counts of the lists show.
-    """
-    try:
-        lines = (root / name).read_text(encoding="utf-8").split()
-    except FileNotFoundError as error:
-        raise InputRefused(
-            "E102", name, "no such list", "the official list", "put it beside the images"
-        ) from error
-    except (OSError, UnicodeError) as error:
-        raise _no_list(name, type(error).__name__) from error
-    named = pl.Series(lines, dtype=pl.String).str.contains(f"^{_INDEX}$")
-    if 2 * named.sum() <= len(lines):
-        raise _no_list(name, f"{len(lines) - named.sum()} of {len(lines)} lines name no image")
-    return lines
-
-
-def _no_list(name: str, observed: str) -> InputRefused:
-    return InputRefused(
-        "E103", name, observed, "one name such as 00000001_000.png per line", "download it again"
-    )
+def _listed(root: Path, name: str) -> pl.DataFrame:
+    """The images of one official list, with its name in a column of that name."""
+    frame = tables.lines(root, f"{name}.txt", "Image Index")
+    frame = tables.matching(frame, "Image Index", _INDEX)
+    return tables.unique(frame, "Image Index").with_columns(pl.lit(name).alias(name))
 
 
 def _years(age: pl.Expr) -> pl.Expr:

@@ -230,14 +230,51 @@ def test_a_bad_row_is_named_and_the_others_are_used(
 
 
 def test_a_line_that_is_no_image_costs_one_split_and_a_wrong_list_is_refused(root: Path) -> None:
-    (root / "test_list.txt").write_text("00024717_000.png\n00028173_003.png\nfoo")
-    assert [r.split for r in chestx_ray14.records(root)] == ["train", "train", "test", "test"]
+    (root / "test_list.txt").write_text("00024717_000.png\n00028173_003.png\n\nfoo")
+    *found, bad = chestx_ray14.records(root)
+    assert [r.split for r in found] == ["train", "train", "test", "test"]
+    assert not any(r.fault for r in found)
+    assert bad.fault.startswith("test_list.txt, row 4: ") and bad.labels == bad.extra == {}
     (root / "test_list.txt").write_text("<html>\n<p>\n00024717_000.png")
-    with pytest.raises(InputRefused, match=r"E103 .*test_list.txt: 2 of 3 lines"):
+    with pytest.raises(InputRefused, match=r"E103 .*test_list.txt: column .*: in 2 of 3 rows"):
         chestx_ray14.records(root)
     (root / "test_list.txt").write_bytes(b"\xff\xfe00024717_000.png")
     with pytest.raises(InputRefused, match=r"E103 .*test_list.txt"):
         chestx_ray14.records(root)
+    (root / "test_list.txt").write_text("\n \n")
+    with pytest.raises(InputRefused, match=r"E103 .*test_list.txt: no line"):
+        chestx_ray14.records(root)
+
+
+@pytest.mark.parametrize(
+    "line", ["0002817_003.png", "00028173_003", "00028173_003.png x", "\u2028x"]
+)
+def test_an_image_whose_line_is_corrupt_has_no_split_and_the_line_is_named(
+    root: Path, line: str
+) -> None:
+    (root / "train_val_list.txt").write_text(f"{line}\n00000005_000.png\n00000005_001.png\r\n")
+    (root / "test_list.txt").write_text("00024717_000.png\n")
+    *found, bad = chestx_ray14.records(root)
+    assert [(r.split, r.fault) for r in found] == [
+        ("train", ""), ("train", ""), ("test", ""), ("", ""),
+    ]  # fmt: skip
+    assert (bad.image, bad.image_id) == ("train_val_list.txt-row-1-0",) * 2
+    assert bad.fault.startswith("train_val_list.txt, row 1: column Image Index: ")
+    assert not bad.split
+
+
+def test_an_image_that_is_in_one_list_twice_is_named(root: Path) -> None:
+    (root / "test_list.txt").write_text("00024717_000.png\n28173\n00028173_003.png\n")
+    (root / "train_val_list.txt").write_text(
+        "00000005_000.png\n00000005_001.png\n00000005_001.png\n00000006_000.png\n00000007_000.png"
+    )
+    records = list(chestx_ray14.records(root))
+    faults = sorted(r.fault for r in records if r.fault)
+    assert [f.split(":")[0] for f in faults] == [
+        "test_list.txt, row 2",
+        "train_val_list.txt, row 2",
+    ]
+    assert [r.split for r in records if not r.fault] == ["train", "test", "test"]
 
 
 @pytest.mark.parametrize(
@@ -247,6 +284,18 @@ def test_a_line_that_is_no_image_costs_one_split_and_a_wrong_list_is_refused(roo
 def test_a_row_that_is_no_box_is_named(root: Path, old: str, new: str) -> None:
     change(root / "BBox_List_2017.csv", old, new)
     with pytest.raises(InputRefused, match=r"E103 .*1 of 2 rows.*BBox_List_2017\.csv, row 1"):
+        chestx_ray14.annotations(root)
+
+
+def test_a_box_that_is_there_twice_is_named_and_two_boxes_of_an_image_are_not(root: Path) -> None:
+    path = root / "BBox_List_2017.csv"
+    path.write_text(f"{BOXES}00000005_001.png,Effusion,10,20,30,41,,,\n")
+    assert chestx_ray14.annotations(root).height == 3
+    path.write_text(
+        f"{path.read_text()}00000005_001.png,Mass,10,20,30,41,,,\n"
+        "00000005_001.png,Effusion,10,20,30,40,,,\n"
+    )
+    with pytest.raises(InputRefused, match=r"E103 .*2 of 5 rows.*BBox_List_2017\.csv, row 2: .*"):
         chestx_ray14.annotations(root)
 
 
