@@ -164,15 +164,24 @@ def load(folder: Path) -> Classifier:
             "give the OUT of cxr train classification",
         )  # fmt: skip
     try:
-        data = _checked(folder, card["files"]["float32"])
-        head = np.load(io.BytesIO(_checked(folder, card["files"]["head"])), allow_pickle=False)
-        kind, convention = card["input"]["kind"], card["mask_convention"]
-        names = tuple(card["observations"])
-        calibration = tuple(Calibration(**card["calibration"][name]) for name in names)
+        model, head = (_checked(folder, card["files"][name]) for name in ("float32", "head"))
+        return of_card(card, model, head)
     except (KeyError, TypeError) as error:
         raise _damaged(folder, "it lacks what a model's card has") from error
-    digest = hashlib.sha256(data).hexdigest()
-    return Classifier(names, calibration, kind, convention, head, digest, _onnxruntime(data))
+
+
+def of_card(card: Mapping[str, Any], model: bytes, head: bytes) -> Classifier:
+    """The network of a card, its ONNX file and its linear layer as .npy."""
+    names = tuple(card["observations"])
+    return Classifier(
+        names,
+        tuple(Calibration(**card["calibration"][name]) for name in names),
+        card["input"]["kind"],
+        card["mask_convention"],
+        np.load(io.BytesIO(head), allow_pickle=False),
+        hashlib.sha256(model).hexdigest(),
+        onnxruntime(model),
+    )
 
 
 def _checked(folder: Path, entry: Mapping[str, Any]) -> bytes:
@@ -202,7 +211,8 @@ def _damaged(folder: Path, observed: str) -> IntegrityFailure:
     )
 
 
-def _onnxruntime(data: bytes) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
+def onnxruntime(data: bytes) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """A function from an input to logits and the last map, see `Classifier`, on one thread."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -8,7 +8,7 @@ size of the file. It is a logistic regression, so it finds less than a network m
 proof, an alarm is a reason to doubt.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -39,11 +39,11 @@ class Probe:
         return logits
 
 
-def features(pixels: np.ndarray, samples: Sequence[Sample]) -> np.ndarray:
+def features(pixels: Iterable[np.ndarray], samples: Sequence[Sample]) -> np.ndarray:
     """What the probe sees, (N, 371) float64: the border's means and spreads, the file's size.
 
     Args:
-        pixels: (N, 2, 224, 224) uint8, of which the first plane is looked at.
+        pixels: (2, 224, 224) uint8 each, of which the first plane is looked at.
         samples: of those planes, with rows and columns of their files.
     """
     ring = np.ones((BLOCKS, BLOCKS), bool)

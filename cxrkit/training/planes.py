@@ -7,6 +7,8 @@ archive. The file belongs to a run; it is written again where its images or mask
 import contextlib
 import hashlib
 import json
+import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -19,12 +21,13 @@ import numpy as np
 from cxrkit import segmentation
 from cxrkit.errors import InputRefused, ItemFault
 from cxrkit.imaging import masks, radiograph
-from cxrkit.pipeline import durable
+from cxrkit.pipeline import durable, lock
 from cxrkit.segmentation import SIZE, Recipe, Segmenter
 from cxrkit.terms import FRONTAL_VIEWS, MaskConvention
 from cxrkit.training.samples import Sample
 
-PIXELS, SIDECAR = "planes.u8", "planes.json"
+PIXELS, SIDECAR, LOCK = "planes.u8", "planes.json", "lock"
+_SECONDS = 0.5  # between two looks of a process that waits for another
 _AT_ONCE = 64  # images between two of which no thread waits for another
 
 
@@ -73,17 +76,24 @@ def make(
     Raises:
         InputRefused: E107, two mask conventions.
         ResourceExhausted: E601, the disk is full.
+        Locked: E801, another run writes there.
     """
     segmenter = segmentation.load(convention(samples, wanted), "onnxruntime")
-    print_of = _fingerprint(samples, segmenter)
-    facts = _facts(folder)
-    if facts.get("fingerprint") != print_of:
-        facts = _written(samples, folder, segmenter, workers, progress)
-        text = json.dumps({"fingerprint": print_of, **facts})
-        with durable.replacing(folder / SIDECAR) as scratch:
-            scratch.write_text(text, encoding="utf-8")
+    fingerprint = _fingerprint(samples, segmenter)
+    durable.make_folder(folder)
+    if int(os.environ.get("RANK", "0")):  # of torchrun's processes the first one writes
+        while (images := _there(folder, fingerprint)) is None:
+            time.sleep(_SECONDS)
+    else:
+        with lock.held(folder / LOCK):
+            images = _there(folder, fingerprint)
+            if images is None:
+                images = _write(samples, folder, segmenter, workers, progress)
+                text = json.dumps({"fingerprint": fingerprint, "images": images})
+                with durable.replacing(folder / SIDECAR) as scratch:
+                    scratch.write_text(text, encoding="utf-8")
     kept, left = [], []
-    for sample, found in zip(samples, facts["images"], strict=True):
+    for sample, found in zip(samples, images, strict=True):
         if "fault" in found:
             left.append((sample, str(found["fault"])))
         else:
@@ -95,8 +105,10 @@ def make(
 
 def remove(folder: Path) -> None:
     """Take the planes of a finished run away: they are pixels of the archive."""
-    for name in (SIDECAR, PIXELS):
+    for name in (SIDECAR, PIXELS, LOCK):
         (folder / name).unlink(missing_ok=True)
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
 
 
 def read(sample: Sample, segmenter: Segmenter) -> tuple[np.ndarray, dict[str, Any]]:
@@ -130,13 +142,12 @@ def read(sample: Sample, segmenter: Segmenter) -> tuple[np.ndarray, dict[str, An
     return np.stack([squashed, lung.astype(np.uint8) * 255]), facts
 
 
-def _written(
+def _write(
     samples: Sequence[Sample], folder: Path, segmenter: Segmenter, workers: int,
     progress: Callable[[int, int], None],
-) -> dict[str, Any]:  # fmt: skip
+) -> list[dict[str, Any]]:  # fmt: skip
     """Write the pixels; what was found of each image, or its fault."""
-    remove(folder)
-    durable.make_folder(folder)
+    (folder / SIDECAR).unlink(missing_ok=True)
     images: list[dict[str, Any]] = []
     with durable.replacing(folder / PIXELS) as scratch, durable.stream(scratch) as put:
         for planes, facts in _read(samples, segmenter, workers):
@@ -144,7 +155,7 @@ def _written(
                 put(planes.tobytes())
             images.append(facts)
             progress(len(images), len(samples))
-    return {"images": images}
+    return images
 
 
 def _read(
@@ -188,12 +199,13 @@ def _fingerprint(samples: Sequence[Sample], segmenter: Segmenter) -> str:
     return digest.hexdigest()
 
 
-def _facts(folder: Path) -> dict[str, Any]:
-    """The sidecar, where it is whole and its pixels are there."""
+def _there(folder: Path, fingerprint: str) -> list[dict[str, Any]] | None:
+    """What was found of each image, where these very planes are whole."""
     try:
-        facts: dict[str, Any] = json.loads((folder / SIDECAR).read_text(encoding="utf-8"))
-        kept = sum("fault" not in image for image in facts["images"])
+        facts = json.loads((folder / SIDECAR).read_text(encoding="utf-8"))
+        images: list[dict[str, Any]] = facts["images"]
+        kept = sum("fault" not in image for image in images)
         whole = (folder / PIXELS).stat().st_size == kept * 2 * SIZE * SIZE
+        return images if whole and facts["fingerprint"] == fingerprint else None
     except (OSError, ValueError, KeyError, TypeError):
-        return {}
-    return facts if whole else {}
+        return None

@@ -67,9 +67,8 @@ def gather(
     Raises:
         InputRefused: E101, no such source or no frontal image; and as the adapter's `records`.
     """
-    folder = Path(source)
-    if (folder / assemble.RECORDS).is_file():
-        found = _of_dataset(folder, images)
+    if is_dataset(source):
+        found = _of_dataset(Path(source), images)
     else:
         name, colon, root = source.partition(":")
         if not colon or name not in archives.names():
@@ -84,6 +83,11 @@ def gather(
             "E101", source, "no frontal radiograph", "one or more", "check the source's views"
         )
     return found
+
+
+def is_dataset(source: str) -> bool:
+    """Whether a source is the folder of a dataset, not an archive."""
+    return (Path(source) / assemble.RECORDS).is_file()
 
 
 def split(samples: Iterable[Sample], validate: float, test: float, seed: int) -> list[Sample]:
