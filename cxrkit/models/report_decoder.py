@@ -5,16 +5,13 @@ where to look (Bahdanau 2015, arXiv:1409.0473; heads as in Vaswani 2017, arXiv:1
 second layer hears the answer. In training all words of a report go through at once.
 """
 
-import tempfile
-import warnings
-from pathlib import Path
-
 import torch
 from torch import Tensor, nn
 
+from cxrkit.models import onnx_files
+
 HEADS = 4
 LAYERS = 2
-OPSET = 17
 
 
 class ReportDecoder(nn.Module):
@@ -98,26 +95,12 @@ def onnx_file(net: ReportDecoder) -> bytes:
 
     The outputs are `logits` (B, V) and `next_state` (2, B, D); B is free.
     """
-    net = net.cpu().eval()
     width, places, channels = (int(net.settings[n]) for n in ("width", "places", "channels"))
     # Two candidates, so that the trace does not take a batch of one for granted.
-    example = (
-        torch.ones(2, dtype=torch.int64),
-        torch.zeros(LAYERS, 2, width),
-        torch.zeros(1, places, channels),
-    )
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the tracing exporter, see onnx_files
-        path = Path(folder) / "step.onnx"
-        torch.onnx.export(
-            _OneWord(net).eval(),
-            example,
-            str(path),
-            input_names=["word", "state", "features"],
-            output_names=["logits", "next_state"],
-            dynamic_axes={"word": {0: "B"}, "state": {1: "B"}, "logits": {0: "B"},
-                          "next_state": {1: "B"}},
-            opset_version=OPSET,
-            dynamo=False,
-        )  # fmt: skip
-        return path.read_bytes()
+    inputs = {
+        "word": torch.ones(2, dtype=torch.int64),
+        "state": torch.zeros(LAYERS, 2, width),
+        "features": torch.zeros(1, places, channels),
+    }
+    free = {"word": {0: "B"}, "state": {1: "B"}, "logits": {0: "B"}, "next_state": {1: "B"}}
+    return onnx_files.float32(_OneWord(net), inputs, ["logits", "next_state"], free)

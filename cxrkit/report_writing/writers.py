@@ -28,8 +28,11 @@ from cxrkit.report_writing.vocabulary import Vocabulary
 Kind = Literal["constant", "nearest", "sentences", "decoder"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 TASK = "report"
-CLASSIFIER = "classifier"  # the folder of a model's classifier, in its own
+# What a card calls the files of the classifier, which has its own folder in that of the model.
+CLASSIFIER, CLASSIFIER_HEAD, CLASSIFIER_CARD = "classifier", "classifier_head", "classifier_card"
 WIDEST = 16  # candidates of a beam search
+Files = Mapping[str, bytes]  # by their names in the card
+Write = Callable[[Seen], Report]
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Writer:
 
     kind: Kind
     classifier: Classifier | None  # None for "constant"
-    write: Callable[[Seen], Report]
+    write: Write
 
 
 def load(folder: Path, width: int | None = None) -> Writer:
@@ -58,20 +61,24 @@ def load(folder: Path, width: int | None = None) -> Writer:
         raise InputRefused("E107", "--beam", str(width), f"1 to {WIDEST}", "give another width")
     card = _card(folder)
     try:
-        kind: Kind = card["model"]
-        make = _MAKERS[kind]
         files = {name: _checked(folder, entry) for name, entry in card["files"].items()}
-        found = None
-        if kind != "constant":
-            found = classification.load(folder / CLASSIFIER)
-            if found.weights_sha256 != card["classifier_sha256"]:
-                raise IntegrityFailure(
-                    "E503", f"{CLASSIFIER}/", f"SHA-256 {found.weights_sha256}",
-                    str(card["classifier_sha256"]), "restore the folder",
-                )  # fmt: skip
-        return Writer(kind, found, make(files, card, width))
+        return of_card(card, files, width)
     except (KeyError, TypeError, ValueError) as error:
         raise _damaged(folder, "it lacks what the card of a report model has") from error
+
+
+def of_card(card: Mapping[str, Any], files: Files, width: int | None = None) -> Writer:
+    """The model of a card and the files that it names.
+
+    Raises:
+        IntegrityFailure: E503, the files do not fit together.
+    """
+    kind: Kind = card["model"]
+    found = None
+    if kind != "constant":
+        own = json.loads(files[CLASSIFIER_CARD])
+        found = classification.of_card(own, files[CLASSIFIER], files[CLASSIFIER_HEAD])
+    return Writer(kind, found, _MAKERS[kind](files, card, width))
 
 
 def _card(folder: Path) -> dict[str, Any]:
@@ -88,10 +95,6 @@ def _card(folder: Path) -> dict[str, Any]:
             "give the OUT of cxr train report",
         )  # fmt: skip
     return dict(card)
-
-
-Files = Mapping[str, bytes]
-Write = Callable[[Seen], Report]
 
 
 def _constant(files: Files, card: Mapping[str, Any], width: int | None) -> Write:
