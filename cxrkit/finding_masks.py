@@ -39,6 +39,7 @@ class Box:
     y_min: int
     x_max: int
     y_max: int
+    probability: float  # the largest of the part's pixels
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def find(picture: Radiograph, finder: Finder) -> Found:
     probability = probability_map(picture.pixels, finder)
     large = enlarged(probability, picture.rows, picture.columns)
     mask = decide(large, finder.decision)
-    return Found(mask, boxes(mask), float(probability.max()))
+    return Found(mask, boxes(mask, large), float(probability.max()))
 
 
 def probability_map(pixels: np.ndarray, finder: Finder) -> np.ndarray:
@@ -118,11 +119,21 @@ def decide(probability: np.ndarray, decision: Decision) -> np.ndarray:
     return mask
 
 
-def boxes(mask: np.ndarray) -> tuple[Box, ...]:
-    """The boxes of the parts of a (H, W) bool mask, which touch by sides or corners."""
-    _, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
-    found = [tuple(int(n) for n in row[:4]) for row in stats[1:]]
-    return tuple(Box(x, y, x + width, y + height) for x, y, width, height in sorted(found))
+def boxes(mask: np.ndarray, probability: np.ndarray) -> tuple[Box, ...]:
+    """The parts of a (H, W) bool mask, which touch by sides or corners, and their probabilities.
+
+    Args:
+        mask: (H, W) bool.
+        probability: (H, W) float32.
+    """
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+    found = []
+    for part in range(1, count):
+        x, y, width, height = (int(n) for n in stats[part, :4])
+        inside = np.s_[y : y + height, x : x + width]
+        largest = float(probability[inside][labels[inside] == part].max())
+        found.append(Box(x, y, x + width, y + height, largest))
+    return tuple(sorted(found, key=lambda b: (b.x_min, b.y_min, b.x_max, b.y_max)))
 
 
 def load(folder: Path, precision: str = "float32") -> Finder:

@@ -24,6 +24,8 @@ LAYERS = (
     ("imaging", "reports"),
     ("archives", "models", "phantom"),
     ("segmentation",),
+    ("finding_masks", "inputs"),
+    ("report_writing",),
     ("quality", "verification"),
     ("pipeline",),
     ("cards", "conversion", "export", "review", "download", "labelling", "training", "torch"),
