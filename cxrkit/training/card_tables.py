@@ -45,12 +45,12 @@ def of(title: str, entries: Sequence[Mapping[str, Any]], note: str = "") -> Tabl
     return Table(title, tuple(words(name) for name in names), rows, note)
 
 
-def scores(found: Mapping[str, Any], title: str = "Scores") -> list[Table]:
+def scores(found: Mapping[str, Any], title: str = "") -> list[Table]:
     """The scores of a card as tables: single values, rows of the same kind, then what is below.
 
     Args:
         found: names to values, to lists of entries, or to more of the same, at any depth.
-        title: of the first; the others add what they are about.
+        title: of the first, which may do without; the others add what they are about.
     """
     tables = []
     single = {key: value for key, value in found.items() if _is_value(value)}
@@ -58,24 +58,24 @@ def scores(found: Mapping[str, Any], title: str = "Scores") -> list[Table]:
         tables.append(pairs(title, single))
     for key, value in found.items():
         if isinstance(value, list) and value and isinstance(value[0], Mapping):
-            tables.append(of(f"{title}, {words(key)}", value))
+            tables.append(of(_joined(title, key), value))
     below = {k: v for k, v in found.items() if isinstance(v, Mapping) and k != "subgroups"}
     alike = {key: value for key, value in below.items() if _has_values(value)}
     if alike:
         tables += _alike(title, alike)
     for key, value in below.items():
         if key not in alike:
-            tables += scores(value, f"{title}, {words(key)}")
+            tables += scores(value, _joined(title, key))
     if isinstance(found.get("subgroups"), Mapping):
         tables += [
-            _subgroups(f"{title}, by {words(k)}", k, v) for k, v in found["subgroups"].items()
+            _subgroups(_joined(title, f"by {k}"), k, v) for k, v in found["subgroups"].items()
         ]
     return tables
 
 
 def pairs(title: str, facts: Mapping[str, Any]) -> Table:
     """Names and values, one below the other."""
-    rows = tuple((words(key), _cell(facts, key)) for key in facts if _is_column(key))
+    rows = tuple((words(key), _cell(facts, key, ".4g")) for key in facts if _is_column(key))
     return Table(title, ("", "value"), rows)
 
 
@@ -97,8 +97,13 @@ def words(key: str) -> str:
     return _WORDS.get(key, key.replace("_", " "))
 
 
-def shown(value: object) -> str:
-    """A value of a card as text: three digits for a score, two at least for a small number."""
+def shown(value: object, digits: str = "") -> str:
+    """A value of a card as text: three digits for a score, two for a very small number.
+
+    Args:
+        value: of any kind.
+        digits: how a float is written instead, as `format` has it.
+    """
     if value is None:
         return NOT_DEFINED
     if isinstance(value, bool):
@@ -106,14 +111,21 @@ def shown(value: object) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
+        if digits:
+            return format(value, digits)
         if value == 0 or abs(value) >= 10:
             return f"{value:,.1f}".removesuffix(".0")
         return f"{value:.3f}" if abs(value) >= 0.001 else f"{value:.2g}"
     if isinstance(value, Mapping):
-        return ", ".join(f"{words(str(k))} {shown(v)}" for k, v in value.items())
+        return ", ".join(f"{words(str(k))} {shown(v, digits)}" for k, v in value.items())
     if isinstance(value, list | tuple):
-        return ", ".join(shown(v) for v in value)
+        return ", ".join(shown(v, digits) for v in value)
     return str(value)
+
+
+def _joined(title: str, key: str) -> str:
+    text = f"{title}, {words(key)}" if title else words(key)
+    return text[:1].upper() + text[1:]
 
 
 def _alike(title: str, rows: Mapping[str, Mapping[str, Any]]) -> list[Table]:
@@ -126,7 +138,7 @@ def _alike(title: str, rows: Mapping[str, Mapping[str, Any]]) -> list[Table]:
     inner = [k for row in rows.values() for k, v in row.items() if isinstance(v, Mapping)]
     for key in dict.fromkeys(inner):
         own = {name: row[key] for name, row in rows.items() if key in row}
-        tables += scores(own, f"{title}, {words(key)}")
+        tables += scores(own, _joined(title, key))
     return tables
 
 
@@ -149,12 +161,12 @@ def _levels(facts: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     yield from (value for value in facts.values() if isinstance(value, Mapping))
 
 
-def _cell(facts: Mapping[str, Any], key: str) -> str:
+def _cell(facts: Mapping[str, Any], key: str, digits: str = "") -> str:
     if key not in facts:
         return ""
     interval = facts.get(key + _INTERVAL)
-    text = shown(facts[key])
-    return f"{text} [{shown(interval[0])}, {shown(interval[1])}]" if interval else text
+    text = shown(facts[key], digits)
+    return f"{text} [{shown(interval, digits)}]" if interval else text
 
 
 def _is_column(key: str) -> bool:

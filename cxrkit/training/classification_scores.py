@@ -8,7 +8,7 @@ and subgroups alike, and one in which a score is not defined is left out of its 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -82,15 +82,11 @@ class Scores:
     confusion: Confusion
     calibration: Calibration | None  # None where there is no image
 
-    def as_dict(self) -> dict[str, object]:
+    def as_dict(self) -> dict[str, Any]:
         """For a card, rounded to four digits; None is not defined."""
-        cells = {name: value.as_dict(name) for name, value in self.estimates.items()}
-        areas, shares = (
-            {key: value for name in names for key, value in cells[name].items()}
-            for names in (_AREAS, _SHARES)
-        )
-        found = {"images": self.images, "positive": self.positive, **areas}
-        found["at_threshold"] = {"threshold": self.threshold, **shares, **vars(self.confusion)}
+        found = {"images": self.images, "positive": self.positive, **_as_dict(self.estimates)}
+        found["at_threshold"] = {"threshold": self.threshold, **found["at_threshold"]}
+        found["confusion"] = dict(vars(self.confusion))
         if self.calibration:
             found["calibration"] = self.calibration.as_dict()
         return found
@@ -117,13 +113,10 @@ class Report:
             "patients": self.patients,
             "intervals": "95 %, bootstrap over patients; resamples without a class are left out",
             "observations": {name: s.as_dict() for name, s in self.observations.items()},
-            "averages": {
-                kind: {k: v for name, e in found.items() for k, v in e.as_dict(name).items()}
-                for kind, found in averages.items()
-            },
+            "averages": {kind: _as_dict(found) for kind, found in averages.items()},
             "subgroups": {
                 attribute: {
-                    value: {name: s.as_dict() for name, s in scores.items()}
+                    value: {name: _without_plots(s.as_dict()) for name, s in scores.items()}
                     for value, scores in values.items()
                 }
                 for attribute, values in self.subgroups.items()
@@ -211,7 +204,7 @@ def score(
                     found, np.flatnonzero(of == value), thresholds, drawn
                 ).items()
             }
-            for value in sorted(set(of.tolist()))
+            for value in sorted(set(of.tolist()), key=lambda v: (v == UNKNOWN, v))
         }
     return Report(
         found.split,
@@ -245,7 +238,7 @@ def age_group(age: float | None) -> str:
     return next((name for limit, name in _AGES if age < limit), "80 and over")
 
 
-_AGES = ((18, "under 18"), (40, "18 to 39"), (60, "40 to 59"), (80, "60 to 79"))
+_AGES = ((18, "0 to 17"), (40, "18 to 39"), (60, "40 to 59"), (80, "60 to 79"))
 
 
 @dataclass(frozen=True)
@@ -308,6 +301,21 @@ def _measured(
     )
     values = dict(zip(_AREAS, np.vstack([once, areas]).T, strict=True)) | shares
     return values, Confusion(*(int(n) for n in counts))
+
+
+def _as_dict(estimates: Mapping[str, Estimate]) -> dict[str, Any]:
+    """Estimates for a card, those of decisions apart."""
+    areas, shares = (
+        {key: value for name in names for key, value in estimates[name].as_dict(name).items()}
+        for names in (_AREAS, _SHARES)
+    )
+    return {**areas, "at_threshold": shares}
+
+
+def _without_plots(scores: dict[str, Any]) -> dict[str, Any]:
+    """Scores of a subgroup without the points of its reliability plot, which would fill a card."""
+    scores.get("calibration", {}).pop("reliability", None)
+    return scores
 
 
 def _shares(cells: np.ndarray) -> dict[str, np.ndarray]:

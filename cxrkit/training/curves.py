@@ -122,21 +122,22 @@ def confusion(title: str, names: Sequence[str], counts: Sequence[Sequence[int]])
     """
     left = 24 + LETTER * max(len(name) for name in names)
     side = min(110.0, (WIDTH - left - 20) / len(names))
-    high, top = min(side, 64.0), 44.0
+    lines = max(len(name.split()) for name in names)
+    high, top = min(side, 64.0), 30.0 + 15 * lines
     drawn = [plot.text(left + side * len(names) / 2, 14, "found", "middle", "n")]
     drawn.append(plot.text(left - 10, top - 8, "is", "end", "n"))
     for row, (name, numbers) in enumerate(zip(names, counts, strict=True)):
         y, total = top + row * high, sum(numbers)
         drawn.append(plot.text(left - 10, y + high / 2 + 4, name, "end"))
-        drawn.append(plot.text(left + side * (row + 0.5), top - 8, name, "middle"))
+        for line, word in enumerate(reversed(name.split())):
+            drawn.append(plot.text(left + side * (row + 0.5), top - 8 - 15 * line, word, "middle"))
         for column, images in enumerate(numbers):
             x, share = left + column * side, images / total if total else 0.0
-            drawn.append(plot.rect(x, y, side - 2, high - 2, "cell", 0.06 + 0.94 * share))
-            style = "on" if share > 0.5 else ""
+            drawn.append(plot.rect(x, y, side - 2, high - 2, "cell", 0.06 + 0.5 * share))
             middle = x + side / 2 - 1
-            drawn.append(plot.text(middle, y + high / 2 - 1, f"{images:,}", "middle", style))
+            drawn.append(plot.text(middle, y + high / 2 - 1, f"{images:,}", "middle"))
             part = f"{share:.0%}" if total else "-"
-            drawn.append(plot.text(middle, y + high / 2 + 15, part, "middle", style or "n"))
+            drawn.append(plot.text(middle, y + high / 2 + 15, part, "middle"))
     return plot.svg(title, top + high * len(names) + 6, drawn)
 
 
@@ -149,7 +150,7 @@ def bars(title: str, groups: Mapping[str, Sequence[Bar]], x_label: str = "AUROC"
     left = 16 + LETTER * max((len(bar.name) for bar in every), default=0)
     right = 20 + LETTER * max((len(_beside(bar)) for bar in every), default=0)
     ends = [v for bar in every for v in (bar.value, bar.low) if v is not None]
-    x = Axis(math.floor(min([0.5, *ends]) * 10 - 1e-9) / 10, 1.0, left, WIDTH - right)
+    x = Axis(math.floor(min([0.5, *ends]) * 10) / 10, 1.0, left, WIDTH - right)
     y, drawn = 8.0, []
     for attribute, own in groups.items():
         drawn.append(plot.text(0, y + 14, attribute, "start", "h"))
@@ -181,7 +182,9 @@ def _bar(bar: Bar, x: Axis, y: float) -> list[str]:
 
 def _beside(bar: Bar) -> str:
     value = "not defined" if bar.value is None else f"{bar.value:.3f}"
-    return f"{value}  {bar.note}" if bar.note else value
+    if bar.low is not None and bar.high is not None:
+        value += f" [{bar.low:.3f}, {bar.high:.3f}]"
+    return f"{value}, {bar.note}" if bar.note else value
 
 
 def _squares(
@@ -213,7 +216,7 @@ def _small(title: str, curves: Sequence[Curve], x_label: str, y_label: str, diag
         left, top = 36 + column * wide, 40 + row * (side + 56)
         x, y = Axis(*_AREA, left, left + side), Axis(*_AREA, top + side, top)
         drawn += [plot.text(left, top - 22, curve.name, "start", "h")]
-        drawn += _notes([curve.note], left, top - 7)
+        drawn.append(plot.text(left, top - 7, curve.note, "start", "n s"))
         drawn.append(plot.rect(left, top, side, side, "edge"))
         drawn += _chance(curve, x, y, diagonal)
         drawn.append(plot.path(x, y, curve.x, curve.y, "a"))

@@ -145,8 +145,7 @@ def _scores(card: Mapping[str, Any]) -> list[str]:
         return ["None are measured."]
     parts = [f"Intervals: {card['intervals']}."] if card.get("intervals") else []
     for table in card_tables.scores(found):
-        title = table.title.removeprefix("Scores").removeprefix(", ")
-        parts += [f"### {title[:1].upper()}{title[1:]}"] * bool(title)
+        parts += [f"### {table.title}"] * bool(table.title)
         parts += [_table(table), table.note]
     return parts
 

@@ -9,6 +9,8 @@ import numpy as np
 
 Numbers = Sequence[float] | np.ndarray
 WIDTH = 720  # of every figure, in SVG units; the page scales them
+# Within each power of ten, by how many times the ends of a logarithmic axis differ.
+_LOG_STEPS = ((12, (1, 2, 3, 4, 6, 8)), (1000, (1, 2, 5)), (math.inf, (1,)))
 LETTER = 6.7  # mean width of a character at 12 units
 STYLES = ("a", "b", "c", "d", "e", "f")  # of a series; beyond, they begin again
 _MOVED = 0.4  # a curve's next point is left out until it is this far away
@@ -32,16 +34,17 @@ _DARK = "".join(
 )
 _STYLE = (
     '<style>.k text{font:12px system-ui,-apple-system,"Segoe UI",sans-serif;fill:#3d4650}'
-    ".k .n{fill:#66717b;font-variant-numeric:tabular-nums}.k .h{font-weight:600}"
+    ".k .n{fill:#66717b;font-variant-numeric:tabular-nums}"
+    ".k .h{font-weight:600}.k .s{font-size:10.5px}"
     ".k .axis{stroke:#a9b3bb}.k .grid{stroke:#e4e8eb}.k .aid{stroke:#8b96a0;stroke-dasharray:4 4}"
     ".k .line{fill:none;stroke-width:1.8;stroke-linejoin:round}.k .whisker{stroke:#22282e}"
-    ".k .pale{fill:#c3d3df}.k .cell{fill:#2f6f9f}.k .on{fill:#fff}"
+    ".k .pale{fill:#c3d3df}.k .cell{fill:#2f6f9f}"
     ".k .edge{stroke:#dde2e6;fill:none}"
     f"{_LIGHT}"
     "@media(prefers-color-scheme:dark){.k text{fill:#c6d0d9}.k .n{fill:#94a0ab}"
     ".k .axis{stroke:#5a666f}.k .grid{stroke:#262d33}.k .aid{stroke:#74808a}"
-    ".k .whisker{stroke:#dbe1e6}.k .pale{fill:#3b4a57}.k .cell{fill:#6caedb}"
-    f".k .on{{fill:#10151a}}.k .edge{{stroke:#2f373e}}{_DARK}}}</style>"
+    ".k .whisker{stroke:#dbe1e6}.k .pale{fill:#3b4a57}.k .cell{fill:#4d92c2}"
+    f".k .edge{{stroke:#2f373e}}{_DARK}}}</style>"
 )
 
 
@@ -65,7 +68,7 @@ class Axis:
         if not self.log:
             return round_values(self.low, self.high)
         powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
-        steps = (1, 2, 5) if self.high / self.low < 1000 else (1,)
+        steps = next(s for most, s in _LOG_STEPS if self.high / self.low < most)
         found = [step * 10.0**power for power in powers for step in steps]
         return [x for x in found if self.low * 0.999 <= x <= self.high * 1.001]
 
