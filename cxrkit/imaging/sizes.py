@@ -26,7 +26,7 @@ from pydicom.tag import BaseTag
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian
 
 from cxrkit.errors import ItemFault, one_line
-from cxrkit.imaging import headerless, headers, radiograph
+from cxrkit.imaging import headerless, headers, processes, radiograph
 from cxrkit.imaging.headers import COPY_AGAIN
 
 COLUMNS = {
@@ -113,7 +113,9 @@ def _made(root: Path, chunks: Sequence[Sequence[str]], workers: int) -> Iterator
     ignored = (signal.SIGINT, signal.SIG_IGN)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context, signal.signal, ignored) as pool:
-        yield from pool.map(_rows, repeat(root), chunks)
+        with processes.without_interrupts():
+            made = pool.map(_rows, repeat(root), chunks)
+        yield from made
 
 
 def _rows(root: Path, images: Sequence[str]) -> _Rows:

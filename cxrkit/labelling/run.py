@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from cxrkit.errors import one_line
+from cxrkit.imaging import processes
 from cxrkit.labelling.texts import Text
 from cxrkit.pipeline import durable
 from cxrkit.reports import labeler, sections
@@ -116,7 +117,8 @@ def _labelled(texts: Iterable[Text], options: Options) -> Iterator[tuple[list[Te
     with ProcessPoolExecutor(options.workers, context, signal.signal, ignored) as pool:
         waiting: list[tuple[list[Text], Future[list[Labels]]]] = []
         for chunk in _chunks(itertools.chain(first, stream)):
-            waiting.append((chunk, pool.submit(_labels, chunk, options)))
+            with processes.without_interrupts():  # this may start a process
+                waiting.append((chunk, pool.submit(_labels, chunk, options)))
             if len(waiting) > _AHEAD * options.workers:
                 done, future = waiting.pop(0)
                 yield done, future.result()

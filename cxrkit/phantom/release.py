@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 
 from cxrkit.errors import InputRefused
+from cxrkit.imaging import processes
 from cxrkit.phantom.anatomy import FINDINGS, Phantom, Subject, draw_subject, render
 from cxrkit.phantom.dictation import Dictation, dictate
 
@@ -174,7 +175,9 @@ def _made(
     # Forking after OpenCV has started its threads can deadlock.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context, _begin) as pool:
-        yield from pool.map(files, jobs)
+        with processes.without_interrupts():
+            made = pool.map(files, jobs)
+        yield from made
 
 
 def _begin() -> None:

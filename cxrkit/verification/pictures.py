@@ -17,7 +17,7 @@ from cxrkit import archives
 from cxrkit import records as rows
 from cxrkit.archives import Archive
 from cxrkit.errors import ItemFault
-from cxrkit.imaging import radiograph, sizes
+from cxrkit.imaging import processes, radiograph, sizes
 from cxrkit.records import Record
 from cxrkit.verification.report import BadFile, Check, bad_file, of_files
 
@@ -159,7 +159,7 @@ def _decoded(
             while running or (chunk and not suspects):
                 while chunk and not suspects and len(running) < _AHEAD * workers:
                     try:
-                        running[pool.submit(_decode, archive, root, chunk)] = chunk
+                        running[_submit(pool, archive, root, chunk)] = chunk
                     except BrokenProcessPool:
                         suspects += chunk
                     chunk = next(chunks, None)
@@ -181,7 +181,7 @@ def _one_by_one(archive: str, root: Path, records: Sequence[Record]) -> Iterator
             while waiting and alive:
                 record = waiting.popleft()
                 try:
-                    yield pool.submit(_decode, archive, root, [record]).result()
+                    yield _submit(pool, archive, root, [record]).result()
                 except BrokenProcessPool:
                     alive = False
                     message = "the process that decoded it died (expected an image)"
@@ -190,6 +190,13 @@ def _one_by_one(archive: str, root: Path, records: Sequence[Record]) -> Iterator
 
 def _processes(count: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(count, _SPAWN, _begin)
+
+
+def _submit(
+    pool: ProcessPoolExecutor, archive: str, root: Path, records: list[Record]
+) -> "Future[_Found]":
+    with processes.without_interrupts():  # this may start a process
+        return pool.submit(_decode, archive, root, records)
 
 
 def _begin() -> None:
