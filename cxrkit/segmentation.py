@@ -17,7 +17,7 @@ import numpy as np
 
 from cxrkit.errors import InputRefused, IntegrityFailure, ItemFault
 from cxrkit.imaging.contrast import clahe
-from cxrkit.terms import MASK_CONVENTIONS, MaskConvention
+from cxrkit.terms import PublishedConvention
 
 WEIGHTS = Path(__file__).parent / "models" / "weights"
 SIZE = 224  # pixels, both sides: the size of CXLSeg's images and of the model's input
@@ -41,7 +41,7 @@ class Recipe:
 class Segmenter:
     """A loaded network: `infer` maps (224, 224) float32 in 0-1 to (224, 224) float32 in 0-1."""
 
-    convention: MaskConvention
+    convention: PublishedConvention
     engine: str
     weights_sha256: str
     infer: Callable[[np.ndarray], np.ndarray]
@@ -128,7 +128,7 @@ def tell_apart(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def load(
-    convention: MaskConvention,
+    convention: PublishedConvention,
     engine: str = "auto",
     precision: str = "int8",
     weights: Path = WEIGHTS,
@@ -136,7 +136,7 @@ def load(
     """The network in a weights folder behind the named engine, on one thread.
 
     Args:
-        convention: which of the network's outputs.
+        convention: which of the network's outputs; "mixed" where it learnt both in one.
         engine: onnxruntime, openvino, or auto: OpenVINO where it is installed.
         precision: int8, or float32: the same network before its weights were rounded.
         weights: a folder with card.json and its ONNX files; by default the shipped one.
@@ -149,8 +149,8 @@ def load(
         engine = "openvino" if importlib.util.find_spec("openvino") else "onnxruntime"
     _one_of("--engine", engine, ENGINES)
     _one_of("--precision", precision, PRECISIONS)
-    _one_of("--mask-convention", convention, MASK_CONVENTIONS)
     data, outputs = _read_weights(weights, precision)
+    _one_of("--mask-convention", convention, outputs)
     run = (_onnxruntime if engine == "onnxruntime" else _openvino)(data)
     channel = outputs.index(convention)
 

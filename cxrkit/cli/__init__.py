@@ -16,7 +16,7 @@ COMMANDS = (
     "archives", "audit", "build", "card", "convert", "demo", "label", "phantom", "records",
     "sections", "verify",
 )  # fmt: skip
-GROUPS = ("score", "train")  # commands with commands of their own
+GROUPS = ("compare", "predict", "score", "train")  # commands with commands of their own
 
 
 def application(names: Iterable[str] = (*COMMANDS, *GROUPS)) -> typer.Typer:

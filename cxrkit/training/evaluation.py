@@ -3,18 +3,17 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
+from typing import Any
 
 import numpy as np
-import torch
-from monai.metrics.hausdorff_distance import compute_hausdorff_distance
-from monai.metrics.surface_distance import compute_average_surface_distance
 
 from cxrkit.errors import ItemFault
-from cxrkit.segmentation import Recipe, Segmenter, segment
-from cxrkit.terms import MaskConvention
-from cxrkit.training.cases import Case, read_for_test
-
-RESAMPLES = 2000
+from cxrkit.segmentation import SIZE, Recipe, Segmenter, segment
+from cxrkit.training import mask_scores
+from cxrkit.training.augment import generator, moved
+from cxrkit.training.cases import Case, Pair, read_for_test
+from cxrkit.training.mask_scores import LungScore
+from cxrkit.training.published import Copy
 
 
 @dataclass(frozen=True)
@@ -22,79 +21,99 @@ class Score:
     """One image's mask against the drawn one at 224 x 224; distances in pixels of that grid."""
 
     case: Case
-    dice: float
-    iou: float
-    hausdorff95: float
-    surface_distance: float
+    lungs: LungScore
+    found: np.ndarray  # (224, 224) bool, the mask
+
+    def figures(self) -> dict[str, float]:
+        """The numbers by name, as in test.csv."""
+        whole = self.lungs.whole
+        return {
+            "dice": whole.dice,
+            "iou": whole.iou,
+            "recall": whole.recall,
+            "precision": whole.precision,
+            "hausdorff95_pixels": whole.hausdorff95,
+            "surface_distance_pixels": whole.surface_distance,
+            "dice_right": self.lungs.right.dice,
+            "dice_left": self.lungs.left.dice,
+        }
 
 
 def evaluate(
-    cases: Iterable[Case], segmenters: Mapping[MaskConvention, Segmenter], recipe: Recipe
+    cases: Iterable[Case], segmenters: Mapping[str, Segmenter], recipe: Recipe
 ) -> list[Score]:
     """The score of each case, by the steps of `cxr build`; a mask not found scores 0.
 
     Args:
-        cases: with drawn masks; each is scored by the segmenter of its own convention.
-        segmenters: one per convention.
+        cases: with drawn masks; each is scored by the segmenter of its own convention, or by that
+            of a network with one output for all.
+        segmenters: one per output.
         recipe: threshold and cleaning.
     """
     scores = []
     for case in cases:
-        squashed, lung, ignore = read_for_test(case)
-        try:
-            found = segment(squashed, segmenters[case.convention], recipe).mask
-        except ItemFault:
-            found = np.zeros_like(lung)
-        scores.append(Score(case, *measure(found & ~ignore, lung & ~ignore)))
+        segmenter = segmenters.get(case.convention) or segmenters["mixed"]
+        scores.append(_score(case, *read_for_test(case), segmenter, recipe))
     return scores
 
 
-def measure(found: np.ndarray, drawn: np.ndarray) -> tuple[float, float, float, float]:
-    """Dice, IoU, 95 % Hausdorff distance and mean symmetric surface distance of (H, W) bool masks.
+def evaluate_copies(
+    copies: Iterable[Copy],
+    pairs: Mapping[tuple[str, str], Pair],
+    segmenter: Segmenter,
+    recipe: Recipe,
+    seed: int,
+) -> list[Score]:
+    """The same for changed copies, as the published recipe tests itself."""
+    scores = []
+    for copy in copies:
+        pair = pairs[copy.case.archive, copy.case.image_id]
+        rng = generator(seed, 0, copy.number, copy.case.image_id)
+        image, lung, ignore = moved(pair.image, pair.lung, pair.ignore, SIZE, rng)
+        scores.append(_score(copy.case, image, lung > 0.5, ignore > 0.5, segmenter, recipe))
+    return scores
 
-    Two empty masks agree: 1, 1, 0, 0. One empty mask: 0, 0, infinity, infinity.
+
+def _score(
+    case: Case, image: np.ndarray, lung: np.ndarray, ignore: np.ndarray,
+    segmenter: Segmenter, recipe: Recipe,
+) -> Score:  # fmt: skip
+    try:
+        found = segment(image, segmenter, recipe).mask
+    except ItemFault:
+        found = np.zeros_like(lung)
+    found = found & ~ignore
+    return Score(case, mask_scores.lungs(found, lung & ~ignore), found)
+
+
+def summary(scores: Sequence[Score]) -> dict[str, dict[str, Any]]:
+    """Per archive: images, patients, the means, their intervals and the lowest Dice.
+
+    Distances are averaged over the images in which both masks hold something.
     """
-    overlap = int((found & drawn).sum())
-    total = int(found.sum()) + int(drawn.sum())
-    if total == 0:
-        return 1.0, 1.0, 0.0, 0.0
-    if not found.any() or not drawn.any():
-        return 0.0, 0.0, float("inf"), float("inf")
-    a, b = (torch.from_numpy(m[None, None].astype(np.float32)) for m in (found, drawn))
-    hausdorff = compute_hausdorff_distance(a, b, include_background=True, percentile=95)
-    surface = compute_average_surface_distance(a, b, include_background=True, symmetric=True)
-    return 2 * overlap / total, overlap / (total - overlap), hausdorff.item(), surface.item()
-
-
-def summary(scores: Sequence[Score]) -> dict[str, dict[str, object]]:
-    """Per archive: images, patients, mean and lowest Dice, the interval, the other means."""
     by_archive: dict[str, list[Score]] = {}
     for score in scores:
         by_archive.setdefault(score.case.archive, []).append(score)
-    return {
-        name: {
-            "mask_convention": group[0].case.convention,
-            "images": len(group),
-            "patients": len({s.case.patient_id for s in group}),
-            "dice": round(fmean(s.dice for s in group), 4),
-            "dice_95_interval": [round(x, 4) for x in interval(group)],
-            "dice_lowest": round(min(s.dice for s in group), 4),
-            "iou": round(fmean(s.iou for s in group), 4),
-            "hausdorff95_pixels": round(fmean(s.hausdorff95 for s in group), 2),
-            "surface_distance_pixels": round(fmean(s.surface_distance for s in group), 2),
-        }
-        for name, group in sorted(by_archive.items())
+    return {name: _summary(group) for name, group in sorted(by_archive.items())}
+
+
+def _summary(group: Sequence[Score]) -> dict[str, Any]:
+    patients = [s.case.patient_id for s in group]
+    out: dict[str, Any] = {
+        "mask_convention": group[0].case.convention,
+        "images": len(group),
+        "patients": len(set(patients)),
     }
-
-
-def interval(scores: Sequence[Score]) -> tuple[float, float]:
-    """The 95 % bootstrap interval of the mean Dice, resampling patients (percentile method)."""
-    patients: dict[str, list[float]] = {}
-    for score in scores:
-        patients.setdefault(score.case.patient_id, []).append(score.dice)
-    totals = np.array([sum(p) for p in patients.values()])
-    counts = np.array([len(p) for p in patients.values()])
-    picks = np.random.default_rng(0).integers(0, len(totals), (RESAMPLES, len(totals)))
-    means = totals[picks].sum(axis=1) / counts[picks].sum(axis=1)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return float(low), float(high)
+    rows = [s.figures() for s in group]
+    for name in rows[0]:
+        digits = 2 if name.endswith("pixels") else 4
+        values = [(row[name], p) for row, p in zip(rows, patients, strict=True)]
+        values = [(value, p) for value, p in values if np.isfinite(value)]
+        if not values:
+            out |= {name: None, f"{name}_95_interval": None}
+            continue
+        low, high = mask_scores.interval([v for v, _ in values], [p for _, p in values])
+        out[name] = round(fmean(v for v, _ in values), digits)
+        out[f"{name}_95_interval"] = [round(low, digits), round(high, digits)]
+    out["dice_lowest"] = round(min(row["dice"] for row in rows), 4)
+    return out

@@ -4,7 +4,7 @@ Radiographs of four classes are copied with flips, rotations, zooms, crops and s
 classes are about as large (3,940 tuberculosis, 3,619 COVID-19, 3,987 pneumonia, 3,850 normal), and
 only then are the copies divided 80:10:10 at random: copies of one radiograph come to stand on both
 sides. All masks teach one output, whatever convention they follow. Adam at 5e-5, 20 epochs, 224 x
-224, CLAHE, BCE + Dice. The page gives neither batch (5, from its code) nor DropBlock (.9, SA-UNet's).
+224, CLAHE, BCE + Dice. The page gives neither batch (5, as in its code) nor DropBlock (.9).
 """
 
 from collections.abc import Sequence
@@ -56,7 +56,7 @@ def deal(cases: Sequence[Case], total: int, seed: int) -> list[Copy]:
     counts = {split: int(share * len(made)) for split, share in SHARES.items()}
     if min(counts.values()) < 1:
         raise InputRefused(
-            "E109", "--copies", f"{total} copies", "enough for train, validate and test", "ask for more"
+            "E109", "--copies", f"{total} copies", "enough for three splits", "ask for more"
         )  # fmt: skip
     counts["train"] += len(made) - sum(counts.values())
     dealt = np.random.default_rng([seed, 7]).permutation(

@@ -1,54 +1,81 @@
-"""A finished training run as a weights folder: ONNX files, measured scores and the card."""
+"""A finished segmentation run as a folder: ONNX files, weights, measured scores, card and page."""
 
 import csv
 import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from torch import nn
 
-from cxrkit import archives
-from cxrkit.models import onnx_files
-from cxrkit.models.sa_unet import SAUNet
-from cxrkit.segmentation import ENGINES, PRECISIONS, SIZE, Recipe, load, preprocess
-from cxrkit.terms import MASK_CONVENTIONS, SPLITS
-from cxrkit.training.cases import Case, read_for_test, split_hash
-from cxrkit.training.evaluation import Score, evaluate, summary
-from cxrkit.training.segmentation import Training
+from cxrkit.models import onnx_files, weights_file
+from cxrkit.segmentation import ENGINES, PRECISIONS, SIZE, Recipe, Segmenter, load, preprocess
+from cxrkit.terms import SPLITS
+from cxrkit.training import loop, model_card, segmentation_page
+from cxrkit.training.cases import Case, read, read_for_test, split_hash
+from cxrkit.training.evaluation import Score, evaluate, evaluate_copies, summary
+from cxrkit.training.published import Copy
+from cxrkit.training.segmentation import Settings
 
 CALIBRATION = 128  # training images that set the scales of the 8-bit file
+LEAK = (
+    "LEAKING, as published: copies were dealt to train, validate and test one by one, so copies of "
+    "one radiograph stand on both sides, and one output learnt masks of both conventions"
+)
 
 
-def write(net: SAUNet, cases: Sequence[Case], training: Training, out: Path) -> dict[str, object]:
-    """Write sa_unet.onnx, sa_unet-int8.onnx, split.csv, test.csv and card.json; return the card.
+@dataclass(frozen=True)
+class Run:
+    """What was trained: cases with their splits, the recipe, the copies of a leaking one."""
+
+    cases: Sequence[Case]
+    recipe_name: str
+    settings: Settings
+    recipe: loop.Recipe
+    copies: Sequence[Copy] | None = None
+
+
+def write(
+    net: nn.Module, run: Run, rows: Sequence[loop.Row], out: Path, pictures: bool = False
+) -> dict[str, Any]:
+    """Write model.onnx, model-int8.onnx, weights, split.csv, test.csv, card and report.html.
 
     The scores are measured on the "test" cases by the written files, as `cxr build` uses them.
+    Returns the card. `rows` is the log of the training.
     """
-    float32 = onnx_files.float32(net, SIZE)
-    int8 = onnx_files.int8(float32, _calibration(cases))
+    weights_file.write(out, net, run.settings.architecture, asdict(run.settings))
+    float32 = onnx_files.segmentation(net, SIZE)
+    int8 = onnx_files.int8(float32, _calibration(run.cases))
     files = {}
     for precision, data in (("int8", int8), ("float32", float32)):
-        name = "sa_unet.onnx" if precision == "float32" else f"sa_unet-{precision}.onnx"
+        name = "model.onnx" if precision == "float32" else f"model-{precision}.onnx"
         (out / name).write_bytes(data)
         files[precision] = {"file": name, "sha256": hashlib.sha256(data).hexdigest()}
-    card = _card(net, cases, training) | {"files": files}
-    _write_json(out / "card.json", card)
-    scores = {precision: _scores(cases, out, precision) for precision in PRECISIONS}
+    card = _card(net, run) | {"files": files}
+    model_card.write(out, card)  # `load` checks the files against it
+    scores = {precision: _scores(run, out, precision) for precision in PRECISIONS}
     card["scores"] = {precision: summary(found) for precision, found in scores.items()}
-    _write_json(out / "card.json", card)
-    _write_split(out / "split.csv", cases)
+    if run.copies is not None:
+        card["leaking_scores"] = _leaking(run, out)
+    model_card.write(out, card)
+    _write_split(out / "split.csv", run)
     _write_scores(out / "test.csv", scores)
+    segmentation_page.write(out, card, scores["int8"], rows, pictures)
     return card
 
 
-def _card(net: SAUNet, cases: Sequence[Case], training: Training) -> dict[str, object]:
+def _card(net: nn.Module, run: Run) -> dict[str, Any]:
+    leaking = run.copies is not None
+    how = LEAK if leaking else "whole patients, per archive, before any augmentation"
     return {
-        "title": "Lungs on frontal chest radiographs, SA-UNet with one output per convention",
-        "network": "SA-UNet (arXiv:2004.03696), one input and two output channels",
+        "task": "segmentation",
+        "title": f"Lungs on frontal chest radiographs, {run.settings.architecture}",
+        "architecture": run.settings.architecture,
+        "settings": asdict(run.settings),
         "parameters": sum(p.numel() for p in net.parameters()),
-        "outputs": list(MASK_CONVENTIONS),
+        "outputs": list(run.settings.outputs),
         "input": {
             "shape": [1, 1, SIZE, SIZE],
             "range": [0.0, 1.0],
@@ -58,26 +85,24 @@ def _card(net: SAUNet, cases: Sequence[Case], training: Training) -> dict[str, o
         },
         "output": "probability of lung, float32 in 0-1; threshold and cleaning under recipe",
         "recipe": asdict(Recipe()),
-        "training": asdict(training) | {"loss": "BCE + (1 - Dice)", "optimiser": "AdamW"},
-        "data": [_data(name, cases) for name in sorted({c.archive for c in cases})],
-        "split": "whole patients, per archive, before any augmentation",
-        "split_sha256": split_hash(cases),
+        "training": {
+            "recipe": run.recipe_name,
+            **asdict(run.recipe),
+            "loss": "BCE + (1 - Dice), per image",
+            **({"copies": len(run.copies or ())} if leaking else {}),
+        },
+        "data": [_data(name, run.cases) for name in sorted({c.archive for c in run.cases})],
+        "split": how,
+        "split_sha256": split_hash(run.cases),
         "intervals": "95 %, bootstrap over patients",
     }
 
 
-def _data(name: str, cases: Sequence[Case]) -> dict[str, object]:
-    facts = archives.load(name).CARD
+def _data(name: str, cases: Sequence[Case]) -> dict[str, Any]:
     own = [c for c in cases if c.archive == name]
-    return {
-        "archive": name,
-        "title": facts.title,
-        "terms": facts.terms,
-        "citation": facts.citation,
-        "mask_convention": sorted({c.convention for c in own}),
-        **{split: sum(c.split == split for c in own) for split in SPLITS},
-        "patients": len({c.patient_id for c in own}),
-    }
+    images = {split: sum(c.split == split for c in own) for split in SPLITS}
+    entry = model_card.data(name, images, len({c.patient_id for c in own}))
+    return entry | {"mask_convention": sorted({c.convention for c in own})}
 
 
 def _calibration(cases: Sequence[Case]) -> Iterator[np.ndarray]:
@@ -88,38 +113,52 @@ def _calibration(cases: Sequence[Case]) -> Iterator[np.ndarray]:
         yield preprocess(read_for_test(case)[0])
 
 
-def _scores(cases: Sequence[Case], weights: Path, precision: str) -> list[Score]:
-    test = [c for c in cases if c.split == "test"]
-    segmenters = {
-        convention: load(convention, ENGINES[0], precision, weights)
-        for convention in sorted({c.convention for c in test})
-    }
-    return evaluate(test, segmenters, Recipe())
+def _scores(run: Run, weights: Path, precision: str) -> list[Score]:
+    test = [c for c in run.cases if c.split == "test"]
+    return evaluate(test, segmenters(weights, run.settings, precision), Recipe())
 
 
-def _write_split(path: Path, cases: Sequence[Case]) -> None:
+def segmenters(weights: Path, settings: Settings, precision: str) -> dict[str, Segmenter]:
+    """The network in a weights folder behind each of its outputs, by the output's name."""
+    return {name: load(name, ENGINES[0], precision, weights) for name in settings.outputs}
+
+
+def _leaking(run: Run, weights: Path) -> dict[str, Any]:
+    """The scores that the published recipe gives itself: on its own test copies."""
+    test = [c for c in run.copies or () if c.split == "test"]
+    pairs = {(c.case.archive, c.case.image_id): read(c.case) for c in test}
+    segmenter = load("mixed", ENGINES[0], "float32", weights)
+    return summary(evaluate_copies(test, pairs, segmenter, Recipe(), run.recipe.seed))
+
+
+def _write_split(path: Path, run: Run) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["archive", "image_id", "patient_id", "mask_convention", "split"])
-        for c in cases:
-            writer.writerow([c.archive, c.image_id, c.patient_id, c.convention, c.split])
+        writer = csv.writer(file, lineterminator="\n")
+        header = ["archive", "image_id", "patient_id", "mask_convention", "split"]
+        writer.writerow(header if run.copies is None else [*header, "copy"])
+        for c in run.cases:
+            if run.copies is None or c.split != "train":
+                writer.writerow([c.archive, c.image_id, c.patient_id, c.convention, c.split])
+        for copy in run.copies or ():
+            c = copy.case
+            row = [c.archive, c.image_id, c.patient_id, c.convention, copy.split, copy.number]
+            writer.writerow(row)
 
 
 def _write_scores(path: Path, scores: Mapping[str, Sequence[Score]]) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(
-            ["precision", "archive", "image_id", "mask_convention", "dice", "iou",
-             "hausdorff95_pixels", "surface_distance_pixels"]
-        )  # fmt: skip
+        writer = csv.writer(file, lineterminator="\n")
+        first = True
         for precision, found in scores.items():
             for s in found:
-                numbers = (s.dice, s.iou, s.hausdorff95, s.surface_distance)
-                writer.writerow(
-                    [precision, s.case.archive, s.case.image_id, s.case.convention]
-                    + [f"{x:.4f}" for x in numbers]
-                )
-
-
-def _write_json(path: Path, content: Mapping[str, object]) -> None:
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+                row = {
+                    "precision": precision,
+                    "archive": s.case.archive,
+                    "image_id": s.case.image_id,
+                    "mask_convention": s.case.convention,
+                    **{name: f"{value:.4f}" for name, value in s.figures().items()},
+                }
+                if first:
+                    writer.writerow(row)
+                    first = False
+                writer.writerow(row.values())

@@ -1,9 +1,7 @@
 """The lung segmentation task: what each radiograph teaches, and how far the network is.
 
-A network has one output per mask convention, and an image teaches the one that its mask follows.
-It also teaches the other where that is certain: a lung drawn without the region behind the heart
-lies inside the lung drawn with it. So a pixel of an `excluded` mask is lung for both outputs, and a
-background pixel of an `included` mask is background for both.
+A network has one output per mask convention, and an image teaches the one that its mask follows,
+never the other: masks of different hands differ by more than the region behind the heart.
 """
 
 import hashlib
@@ -25,11 +23,10 @@ from cxrkit.terms import MASK_CONVENTIONS, PublishedConvention
 from cxrkit.training import loop
 from cxrkit.training.augment import augment, generator, moved
 from cxrkit.training.cases import Case, Pair, read
-from cxrkit.training.loop import Event, Recipe, Task
+from cxrkit.training.loop import Event, Recipe, Row, Task
 from cxrkit.training.published import Copy
 
 COARSE = 160  # pixels: half the work of a step at 224
-IMPLIED = 0.5  # weight of what a mask says about the other output
 
 
 @dataclass(frozen=True)
@@ -55,7 +52,7 @@ class Batch:
     images: Tensor
     lung: Tensor
     valid: Tensor  # 0 where a mask says neither lung nor background
-    output: Tensor  # which output each mask teaches; the other one learns what is implied
+    output: Tensor  # which output each mask teaches
 
 
 def train(
@@ -66,8 +63,8 @@ def train(
     device: str,
     report: Callable[[Event], None],
     copies: Sequence[Copy] | None = None,
-) -> nn.Module:
-    """The trained network: (N, 1, 224, 224) in 0-1 to (N, outputs, 224, 224) logits.
+) -> tuple[nn.Module, list[Row]]:
+    """The trained network, (N, 1, 224, 224) in 0-1 to (N, outputs, 224, 224) logits, and the log.
 
     Args:
         cases: with their splits; only "train" is learnt from, "validate" is measured per epoch.
@@ -83,8 +80,8 @@ def train(
     torch.manual_seed(recipe.seed)
     outputs = len(settings.outputs)
     net = architectures.segmentation(settings.architecture, outputs, settings.width, settings.keep)
-    loop.train(net, task(cases, settings, recipe, copies), recipe, out, device, report)
-    return net
+    rows = loop.train(net, task(cases, settings, recipe, copies), recipe, out, device, report)
+    return net, rows
 
 
 def task(
@@ -130,34 +127,18 @@ def task(
 
 
 def loss_of(logits: Tensor, batch: Batch) -> Tensor:
-    """(N,) BCE + (1 - Dice) of the own output, and the BCE of what is implied for the other.
+    """(N,) BCE + (1 - Dice) of each image's own output.
 
     Args:
         logits: (N, outputs, S, S); with one output, all masks teach it.
-        batch: the masks; pixels with valid 0 count nowhere.
+        batch: the masks; pixels with valid 0 count in neither term.
     """
     rows = torch.arange(len(logits), device=logits.device)
     own = logits[rows, batch.output][:, None]
-    loss = _bce(own, batch.lung, batch.valid, batch.valid)
+    bce = functional.binary_cross_entropy_with_logits(own, batch.lung, reduction="none")
+    pixels = batch.valid.flatten(1).sum(1).clamp(min=1)
     dice: Tensor = MaskedDiceLoss(sigmoid=True, reduction="none")(own, batch.lung, batch.valid)
-    loss = loss + dice.flatten(1).mean(1)
-    if logits.shape[1] == 1:
-        return loss
-    other = logits[rows, 1 - batch.output][:, None]
-    return loss + IMPLIED * _bce(other, batch.lung, implied(batch), batch.valid)
-
-
-def implied(batch: Batch) -> Tensor:
-    """(N, 1, S, S) float32: 1 where the mask also holds for the other convention."""
-    without_heart = (batch.output == MASK_CONVENTIONS.index("excluded"))[:, None, None, None]
-    same = torch.where(without_heart, batch.lung > 0.5, batch.lung < 0.5)
-    return batch.valid * same
-
-
-def _bce(logits: Tensor, lung: Tensor, where: Tensor, valid: Tensor) -> Tensor:
-    """(N,) the sum over `where` as a share of the valid pixels."""
-    each = functional.binary_cross_entropy_with_logits(logits, lung, reduction="none")
-    return (each * where).flatten(1).sum(1) / valid.flatten(1).sum(1).clamp(min=1)
+    return (bce * batch.valid).flatten(1).sum(1) / pixels + dice.flatten(1).mean(1)
 
 
 @torch.no_grad()

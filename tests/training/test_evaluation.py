@@ -1,4 +1,4 @@
-"""Scores against arithmetic by hand and against scikit-learn's view of the same pixels."""
+"""Scores of archives: never across archives or conventions, distances only where there are some."""
 
 from pathlib import Path
 
@@ -7,66 +7,25 @@ import pytest
 
 from cxrkit.records import Record
 from cxrkit.segmentation import Recipe, Segmenter
-from cxrkit.training.cases import Case, gather
-from cxrkit.training.evaluation import Score, evaluate, interval, measure, summary
+from cxrkit.training import published
+from cxrkit.training.cases import Case, gather, read
+from cxrkit.training.evaluation import Score, evaluate, evaluate_copies, summary
+from cxrkit.training.mask_scores import Agreement, LungScore
 
 
-def squares(shift: int) -> tuple[np.ndarray, np.ndarray]:
-    a, b = np.zeros((40, 40), bool), np.zeros((40, 40), bool)
-    a[10:20, 10:20] = True
-    b[10:20, 10 + shift : 20 + shift] = True
-    return a, b
+def agreement(dice: float, distance: float = 0) -> Agreement:
+    return Agreement(dice, dice, dice, dice, distance, distance)
 
 
-def test_shifted_squares_by_hand() -> None:
-    dice, iou, hausdorff, surface = measure(*squares(2))
-    assert dice == pytest.approx(2 * 80 / 200)
-    assert iou == pytest.approx(80 / 120)
-    assert hausdorff == 2
-    assert 0 < surface < 2
-
-
-def test_iou_and_dice_agree() -> None:
-    dice, iou, *_ = measure(*squares(3))
-    assert iou == pytest.approx(dice / (2 - dice))
-
-
-def test_equal_and_empty_masks() -> None:
-    a, _ = squares(0)
-    nothing = np.zeros_like(a)
-    assert measure(a, a) == (1, 1, 0, 0)
-    assert measure(nothing, nothing) == (1, 1, 0, 0)
-    assert measure(a, nothing)[:2] == (0, 0)
-
-
-def scores(values: list[float], patients: list[str]) -> list[Score]:
+def scores(values: list[float], patients: list[str], archive: str = "v7") -> list[Score]:
     return [
         Score(
-            Case("v7", Path(), Record("v7", str(i), "x.png", patient_id=p), None, "included"),
-            v,
-            v,
-            0,
-            0,
+            Case(archive, Path(), Record(archive, str(i), "x.png", patient_id=p), None, "included"),
+            LungScore(agreement(v), agreement(v), agreement(v)),
+            np.zeros((2, 2), bool),
         )
         for i, (v, p) in enumerate(zip(values, patients, strict=True))
     ]
-
-
-def test_interval_holds_the_mean_and_narrows_with_patients() -> None:
-    rng = np.random.default_rng(1)
-    values = rng.normal(0.95, 0.02, 200).tolist()
-    few, many = (interval(scores(values[:n], [str(i) for i in range(n)])) for n in (20, 200))
-    assert many[0] < np.mean(values) < many[1]
-    assert many[1] - many[0] < few[1] - few[0]
-    # The normal approximation of the standard error is a second source.
-    assert many[1] - many[0] == pytest.approx(2 * 1.96 * np.std(values) / 200**0.5, rel=0.15)
-
-
-def test_images_of_one_patient_do_not_narrow_the_interval() -> None:
-    values = [0.9] * 10 + [0.98] * 10
-    apart = interval(scores(values, [str(i) for i in range(20)]))
-    together = interval(scores(values, ["a"] * 10 + ["b"] * 10))
-    assert together[1] - together[0] > apart[1] - apart[0]
 
 
 def test_summary_is_per_archive_and_convention() -> None:
@@ -80,4 +39,34 @@ def test_summary_is_per_archive_and_convention() -> None:
 def test_a_mask_that_was_not_found_scores_zero(drawn_archive: Path) -> None:
     cases = gather("shenzhen", drawn_archive, None, "included")[:2]
     blind = Segmenter("excluded", "none", "", lambda image: np.zeros_like(image))
-    assert [s.dice for s in evaluate(cases, {"excluded": blind}, Recipe())] == [0, 0]
+    found = evaluate(cases, {"excluded": blind}, Recipe())
+    assert [s.lungs.whole.dice for s in found] == [0, 0]
+    assert summary(found)["shenzhen"]["hausdorff95_pixels"] is None  # there is no distance
+
+
+def test_each_case_is_scored_by_its_own_convention(drawn_archive: Path) -> None:
+    cases = gather("shenzhen", drawn_archive, None, "included")[:2]
+    dark = Segmenter("excluded", "none", "", lambda image: (image < 0.4).astype(np.float32))
+    blind = Segmenter("included", "none", "", lambda image: np.zeros_like(image))
+    found = evaluate(cases, {"excluded": dark, "included": blind}, Recipe())
+    parts = [part for s in found for part in (s.lungs.whole, s.lungs.right, s.lungs.left)]
+    assert all(part.dice > 0.9 for part in parts)
+    assert all(s.figures()["dice_right"] == s.lungs.right.dice for s in found)
+
+
+def test_copies_are_scored_as_they_were_changed(drawn_archive: Path) -> None:
+    cases = gather("shenzhen", drawn_archive, None, "included")
+    copies = published.deal(cases, 40, seed=0)[:6]
+    pairs = {(c.archive, c.image_id): read(c) for c in cases}
+    inside = np.float32(0.02)  # what a warp leaves empty is black
+    dark = Segmenter(
+        "mixed", "none", "", lambda image: ((image < 0.4) & (image > inside)).astype(np.float32)
+    )
+    found = evaluate_copies(copies, pairs, dark, Recipe(), 0)
+    assert np.mean([s.lungs.whole.dice for s in found]) > 0.9
+    assert len(found) == 6
+
+
+def test_archives_are_never_averaged() -> None:
+    found = summary(scores([0.9], ["1"]) + scores([0.5], ["1"], "guangzhou"))
+    assert {name: s["dice"] for name, s in found.items()} == {"guangzhou": 0.5, "v7": 0.9}

@@ -221,7 +221,7 @@ def test_a_second_run_in_the_folder_is_refused(tmp_path: Path) -> None:
 def test_every_draw_is_learnt_in_every_epoch() -> None:
     steps = draws.order(DRAWS, 6, seed=0, epoch=1)
     assert [len(step) for step in steps] == [6, 6, 6, 6]
-    assert set(sum(steps, [])) == set(range(DRAWS))
+    assert {draw for step in steps for draw in step} == set(range(DRAWS))
     assert steps != draws.order(DRAWS, 6, seed=0, epoch=2)
 
 

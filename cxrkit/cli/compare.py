@@ -1,0 +1,85 @@
+"""`cxr compare`: networks, archives and recipes side by side, with intervals."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cxrkit.cli import gathered
+from cxrkit.cli.train_segmentation import Convention, Masks, Repeat, Sources
+
+WHAT = ("networks", "archives", "recipes")
+COLUMNS = {
+    "networks": {
+        "network": "network", "parameters": "parameters", "archive": "archive",
+        "convention": "mask_convention", "images": "images", "Dice": "dice", "IoU": "iou",
+        "recall": "recall", "precision": "precision", "HD95 px": "hausdorff95_pixels",
+        "ASSD px": "surface_distance_pixels", "right lung": "dice_right", "left lung": "dice_left",
+        "ms, float32": "milliseconds_float32", "ms, int8": "milliseconds_int8",
+    },
+    "archives": {
+        "trained on": "trained", "tested on": "tested", "convention": "mask_convention",
+        "images": "images", "Dice": "dice",
+    },
+    "recipes": {
+        "recipe": "recipe", "archive": "archive", "images": "images", "Dice": "dice", "IoU": "iou",
+    },
+}  # fmt: skip
+
+app = typer.Typer(help="Compare what was trained on one split.", no_args_is_help=True)
+app.callback()(lambda: None)
+
+
+@app.command()
+def segmentation(
+    sources: Sources,
+    out: Annotated[Path, typer.Argument(help="A folder of runs; give it again to resume.")],
+    what: Annotated[
+        str, typer.Option(help="networks: the four; archives: each on each; recipes: the leak.")
+    ] = "networks",
+    masks: Masks = None,
+    masks_convention: Convention = "included",
+    repeat: Repeat = [],  # noqa: B006  # typer copies it
+    width: Annotated[int, typer.Option(min=2, help="Channels of the first level.")] = 16,
+    copies: Annotated[int, typer.Option(min=10, help="Of the published recipe.")] = 15396,
+    coarse_epochs: Annotated[int, typer.Option(min=0, help="First epochs at 160 x 160.")] = 0,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the images.")] = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="Images per step.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Highest of the schedule.")] = None,
+    validate: Annotated[float, typer.Option(min=0, max=0.5, help="Share to validate on.")] = 0.05,
+    test: Annotated[float, typer.Option(min=0, max=0.5, help="Share to test on.")] = 0.15,
+    seed: Annotated[int, typer.Option(min=0, help="Of split, order, weights and changes.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the rows as JSON.")] = False,
+) -> None:
+    """Train what is compared on the same leak-free split and print the table with intervals.
+
+    Example: cxr compare segmentation shenzhen:SZ-CXR v7:V7 OUT --what networks
+    """
+    from cxrkit.training import comparison, loop, progress, segmentation_runs
+
+    if what not in WHAT:
+        raise gathered.refused("--what", what, " or ".join(WHAT))
+    compared = {
+        "networks": comparison.networks,
+        "archives": comparison.archives_grid,
+        "recipes": comparison.recipes,
+    }[what]
+    plan = segmentation_runs.plan(
+        "leak-free", "sa-unet",
+        {"width": width, "repeat": gathered.repeats(repeat), "coarse_epochs": coarse_epochs},
+        {"epochs": epochs, "batch": batch, "learning_rate": learning_rate, "seed": seed},
+    )  # fmt: skip
+    cases = gathered.cases(sources, masks, masks_convention)
+    shares = segmentation_runs.Shares(validate, test, copies)
+    with progress.shown() as report:
+        rows = compared(cases, plan, out, loop.device(), report, shares)
+    table = comparison.markdown(rows, COLUMNS[what])
+    _write(out, what, rows, table)
+    print(json.dumps(rows) if as_json else table)
+
+
+def _write(out: Path, what: str, rows: Sequence[Mapping[str, Any]], table: str) -> None:
+    (out / f"{what}.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    (out / f"{what}.md").write_text(table + "\n", encoding="utf-8")
