@@ -101,7 +101,7 @@ def _information(facts: Facts) -> list[Block]:
 
 
 def _uncounted(facts: Facts) -> str:
-    """How many rows are damaged, which no number counts, and how many images there are with them.
+    """How many rows are damaged, which no number counts, and how many records there are with them.
 
     With a withheld number of rows the sum is left out: it would tell that number.
     """
@@ -111,8 +111,8 @@ def _uncounted(facts: Facts) -> str:
     said = f" Not counted, here and below: {_so_many(images(rows), 'damaged')} "
     said += "row of a table" if rows.images == 1 else "rows of tables"
     if whole.images is not None and rows.images is not None:
-        said += f"; with {'it' if rows.images == 1 else 'them'} "
-        said += f"{whole.images + rows.images:,} images are listed"
+        said += f"; with {'it' if rows.images == 1 else 'them'} there are "
+        said += f"{whole.images + rows.images:,} records"
     return f"{said}."
 
 

@@ -117,8 +117,8 @@ def test_the_card_of_a_copy_with_corrupt_rows_holds_for_that_copy(
     assert text.splitlines()[-1].split(", ")[0].endswith(": 0 false")
     told = {
         0: "",
-        1: f"1 damaged row of a table; with it {listed} images are listed.",
-        2: f"2 damaged rows of tables; with them {listed} images are listed.",
+        1: f"1 damaged row of a table; with it there are {listed} records.",
+        2: f"2 damaged rows of tables; with them there are {listed} records.",
     }[corrupt]
     assert told in card and ("Not counted" in card) == (corrupt > 0)
     for number in range(usable - 1, listed + 2):
