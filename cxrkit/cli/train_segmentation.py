@@ -72,6 +72,8 @@ def segmentation(
             cases, plan, out, loop.device(), report,
             segmentation_runs.Shares(validate, test, copies), pictures,
         )  # fmt: skip
+    if not card:
+        return
     if as_json:
         print(json.dumps(card["scores"]))
         return

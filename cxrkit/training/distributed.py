@@ -71,6 +71,11 @@ def _take_gpu(number: int) -> None:
     torch.cuda.set_device(number)
 
 
+def is_first() -> bool:
+    """Whether this process writes what a run leaves: the only one, or the first of `torchrun`."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def mean(value: Tensor, group: Group) -> float:
     """The mean over all processes of a tensor of one element; not finite where one of them is."""
     if group.size == 1:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from cxrkit.errors import InputRefused
 from cxrkit.models import architectures
-from cxrkit.training import published, release, segmentation
+from cxrkit.training import distributed, published, release, segmentation
 from cxrkit.training.cases import Case, assign_splits
 from cxrkit.training.loop import Event, Recipe
 from cxrkit.training.segmentation import LEAK_FREE, Settings
@@ -62,7 +62,7 @@ def run(
     shares: Shares,
     pictures: bool = False,
 ) -> dict[str, Any]:
-    """Train on the cases and write the release; its card.
+    """Train on the cases and write the release; its card, which is empty in all but one process.
 
     Under the published recipe patients are held back first (`shares.test`; none as published), so
     that the same weights are scored on their own leaking test copies and on patients they never
@@ -77,6 +77,8 @@ def run(
     if leaking:
         copies = published.deal([c for c in split if c.split == "train"], shares.copies, seed)
     net, rows = segmentation.train(split, plan.settings, plan.recipe, out, device, report, copies)
+    if not distributed.is_first():
+        return {}
     run = release.Run(split, plan.recipe_name, plan.settings, plan.recipe, copies)
     return release.write(net, run, rows, out, pictures)
 
