@@ -81,8 +81,8 @@ def write(out: Path, card: Mapping[str, object]) -> None:
     keys = [*(k for k in FIRST if k in plain), *(k for k in plain if k not in (*FIRST, *LAST)),
             *(k for k in LAST if k in plain)]  # fmt: skip
     ordered = {key: plain[key] for key in keys}
-    checkpoint.replace(out / MARKDOWN, markdown(ordered).encode("utf-8"))
     text = json.dumps(ordered, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    checkpoint.replace(out / MARKDOWN, markdown(ordered).encode("utf-8"))
     checkpoint.replace(out / JSON, text.encode("utf-8"))
 
 
@@ -90,8 +90,12 @@ def markdown(card: Mapping[str, Any]) -> str:
     """The card as Markdown."""
     task = str(card.get("task", ""))
     parts = [f"# {card.get('title', 'Model')}", DOES.get(task, ""), NO_DEVICE]
-    model = {k: v for k, v in card.items() if k not in _SECTIONS and _fits(v)}
-    parts += ["## Model", _table(card_tables.pairs("Model", model))]
+    model = {k: v for k, v in card.items() if k not in _SECTIONS}
+    short = {k: v for k, v in model.items() if _fits(v)}
+    parts += ["## Model", _table(card_tables.pairs("Model", short))]
+    for key, value in model.items():
+        if key not in short and isinstance(value, Mapping):
+            parts += _tables(value, card_tables.words(key).capitalize())
     parts += ["## Input and output", *_facts("Input", card.get("input"))]
     parts += _facts("Output", card.get("output"))
     parts += ["## Data", *_data(card)]
@@ -144,7 +148,12 @@ def _scores(card: Mapping[str, Any]) -> list[str]:
     if not isinstance(found, Mapping) or not found:
         return ["None are measured."]
     parts = [f"Intervals: {card['intervals']}."] if card.get("intervals") else []
-    for table in card_tables.scores(found):
+    return [*parts, *_tables(found)]
+
+
+def _tables(facts: Mapping[str, Any], title: str = "") -> list[str]:
+    parts = []
+    for table in card_tables.scores(facts, title):
         parts += [f"### {table.title}"] * bool(table.title)
         parts += [_table(table), table.note]
     return parts
