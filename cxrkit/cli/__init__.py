@@ -14,7 +14,7 @@ from cxrkit.errors import CxrkitError
 
 COMMANDS = (
     "archives", "audit", "build", "card", "convert", "demo", "label", "phantom", "records",
-    "sections", "verify",
+    "report", "sections", "verify",
 )  # fmt: skip
 GROUPS = ("compare", "predict", "score", "train")  # commands with commands of their own
 

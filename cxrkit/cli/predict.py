@@ -2,8 +2,11 @@
 
 import typer
 
+from cxrkit.cli.predict_classification import classification
+from cxrkit.cli.predict_finding import finding
+from cxrkit.cli.predict_report import report
 from cxrkit.cli.predict_segmentation import segmentation
 
 app = typer.Typer(help="Use a trained model on radiographs.", no_args_is_help=True)
-app.callback()(lambda: None)
-app.command()(segmentation)
+for command in (segmentation, finding, classification, report):
+    app.command()(command)
