@@ -219,3 +219,12 @@ def test_more_processes_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     with pytest.raises(InputRefused, match=r"E107 .*one per GPU: 1"), distributed.group("cuda"):
         pass
+
+
+def test_one_process_of_a_run_is_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RANK", raising=False)
+    assert distributed.is_first()
+    monkeypatch.setenv("RANK", "0")
+    assert distributed.is_first()
+    monkeypatch.setenv("RANK", "1")
+    assert not distributed.is_first()
