@@ -24,11 +24,12 @@ LAYERS = (
     ("imaging", "reports"),
     ("archives", "models", "phantom"),
     ("segmentation",),
-    ("finding_masks", "inputs"),
+    ("classification", "finding_masks", "inputs"),
     ("report_writing",),
     ("quality", "verification"),
     ("pipeline",),
-    ("cards", "conversion", "export", "review", "download", "labelling", "training", "torch"),
+    ("cards", "conversion", "export", "review", "download", "labelling"),
+    ("training", "torch"),
     ("cli",),
 )
 RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
