@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch import multiprocessing as spawning
 
 from cxrkit.errors import InputRefused
-from cxrkit.models.architectures import segmentation
+from cxrkit.models.sa_unet import SAUNet
 from cxrkit.training import distributed
 from cxrkit.training.distributed import Group, SpanningBatchNorm
 
@@ -181,14 +181,14 @@ def test_the_group_is_told_and_taken_down(two: list[dict[str, Tensor]]) -> None:
 
 
 def test_names_and_objects_stay_so_that_checkpoints_and_optimisers_fit() -> None:
-    net = segmentation("attention-unet", 1, 4, 1.0)
+    net = SAUNet(width=4)
     before = dict(net.named_parameters()) | dict(net.named_buffers())
     distributed.synchronise(net, Group(0, 2))
     after = dict(net.named_parameters()) | dict(net.named_buffers())
     assert list(after) == list(before) and all(after[k] is before[k] for k in before)
     kinds = {type(m) for m in net.modules() if isinstance(m, nn.BatchNorm2d)}
     assert kinds == {SpanningBatchNorm}
-    fresh = segmentation("attention-unet", 1, 4, 1.0)
+    fresh = SAUNet(width=4)
     fresh.load_state_dict(net.state_dict())
 
 
