@@ -58,7 +58,7 @@ def picture(score: FindingScore, finder: Finder) -> Picture:
     read = radiograph.read(score.case.image, smallest=finder.size)
     found = finding_masks.find(read, finder).mask
     drawn = finding_cases.read_mask(score.case)
-    gray = finding_masks.squash(read.pixels, _SIDE)
+    gray = finding_masks.squash(radiograph.read(score.case.image, smallest=_SIDE).pixels, _SIDE)
     image = cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR)
     for mask, colour in ((drawn, _DRAWN), (found, _FOUND)):
         small = masks.resize_mask(mask, _SIDE, _SIDE).astype(np.uint8)

@@ -32,6 +32,7 @@ from cxrkit.training.finding_scores import FindingScore
 from cxrkit.training.finding_segmentation import Settings
 from cxrkit.training.loop import Event, Recipe, Row
 
+WHOLE_PATIENTS = "whole patients, per archive, before any augmentation"
 CALIBRATION = 128  # training images that set the scales of the 8-bit file
 ONNX = {"float32": "model.onnx", "int8": "model-int8.onnx"}
 COLUMNS = ("precision", "archive", "image_id", "patient_id", "drawn_pixels", "found_pixels",
@@ -214,6 +215,7 @@ def _card(net: nn.Module, run: Run) -> dict[str, Any]:
         "architecture": run.settings.architecture,
         "settings": asdict(run.settings),
         "parameters": sum(p.numel() for p in net.parameters()),
+        f"with_{FINDING}": {s: sum(c.positive for c in _of_split(run, s)) for s in SPLITS},
         "left_out": len(run.stored.left_out),
         "without_label_or_mask": run.unknown,
         "input": {
@@ -230,8 +232,7 @@ def _card(net: nn.Module, run: Run) -> dict[str, Any]:
             "draws": "every image once an epoch; those that are short again, up to positive_share",
         },
         "data": [_data(name, run) for name in sorted({c.archive for c in run.stored.cases})],
-        "split": "whole patients, per archive, before any augmentation; an image of an unknown "
-        "patient counts as a patient of its own, so such a patient can be on both sides",
+        "split": "; ".join([WHOLE_PATIENTS, *_strangers(run)]),
         "split_sha256": split_hash(run.stored.cases),
         "intervals": "95 %, bootstrap over patients",
         "limits": [
@@ -245,10 +246,17 @@ def _card(net: nn.Module, run: Run) -> dict[str, Any]:
 def _data(name: str, run: Run) -> dict[str, Any]:
     own = [c for c in run.stored.cases if c.archive == name]
     images = {split: sum(c.split == split for c in own) for split in SPLITS}
-    entry = model_card.data(name, images, len({c.patient_id for c in own}))
-    positive = {f"{split}_with_{FINDING}": sum(c.positive for c in own if c.split == split)
-                for split in SPLITS}  # fmt: skip
-    return entry | positive | {"patient_ids": archives.load(name).CARD.patients}
+    return model_card.data(name, images, len({c.patient_id for c in own}))
+
+
+def _strangers(run: Run) -> list[str]:
+    """A line for each archive that does not say whose an image is."""
+    names = sorted({c.archive for c in run.stored.cases if not c.record.patient_id})
+    return [
+        f"patients of {name} are {archives.load(name).CARD.patients}; each image counts as a "
+        "patient of its own, so a patient can be on both sides"
+        for name in names
+    ]
 
 
 def _of_split(run: Run, split: str) -> list[FindingCase]:
