@@ -1,0 +1,81 @@
+"""`cxr predict segmentation`: the masks of a build, for loose files, at their own size."""
+
+import csv
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from cxrkit import cli
+from cxrkit.errors import InputRefused
+from cxrkit.imaging import runlength
+from cxrkit.phantom.anatomy import render
+from cxrkit.phantom.subject import Subject
+
+SIZE = (330, 300)
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two phantoms, a blank picture and their true masks."""
+    root = tmp_path_factory.mktemp("given")
+    (root / "images").mkdir()
+    for seed in (3, 4):
+        made = render(Subject(seed=seed), *SIZE, np.random.default_rng(seed))
+        cv2.imwrite(str(root / "images" / f"{seed}.png"), made.radiograph)
+        lungs = (made.right_lung | made.left_lung).astype(np.uint8) * 255
+        cv2.imwrite(str(root / f"{seed}-true.png"), lungs)
+    cv2.imwrite(str(root / "images" / "blank.png"), np.full(SIZE, 9, np.uint8))
+    return root
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    done = CliRunner().invoke(cli.application(["predict"]), ["predict", "segmentation", *arguments])
+    if isinstance(done.exception, InputRefused):
+        raise done.exception
+    return done.exit_code, done.output
+
+
+def table(out: Path) -> list[dict[str, str]]:
+    with (out / "masks.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_masks_fit_the_lungs_at_the_size_of_the_radiograph(images: Path, tmp_path: Path) -> None:
+    code, _ = run("shipped", str(images / "images"), str(tmp_path))
+    assert code == 3  # the blank picture
+    rows = table(tmp_path)
+    assert len(rows) == 2
+    for row in rows:
+        mask = cv2.imread(str(tmp_path / row["mask"]), cv2.IMREAD_GRAYSCALE) > 127
+        stem = Path(row["image"]).stem
+        true = cv2.imread(str(images / f"{stem}-true.png"), cv2.IMREAD_GRAYSCALE) > 127
+        assert mask.shape == true.shape == SIZE
+        assert 2 * (mask & true).sum() / (mask.sum() + true.sum()) > 0.9
+        assert np.array_equal(runlength.decode(row["mask_rle"], SIZE, "coco"), mask)
+        assert float(row["right_share"]) + float(row["left_share"]) == pytest.approx(
+            float(row["lung_share"]), abs=2e-4
+        )
+    quarantine = (tmp_path / "quarantine.csv").read_text()
+    assert "blank.png" in quarantine
+    assert "E216" in quarantine or "E240" in quarantine
+
+
+def test_two_runs_give_the_same_bytes(images: Path, tmp_path: Path) -> None:
+    file = str(images / "images" / "3.png")
+    for name in ("one", "two"):
+        assert run("shipped", file, str(tmp_path / name))[0] == 0
+    one, two = (
+        {p.name: p.read_bytes() for p in (tmp_path / n).rglob("*.*")} for n in ("one", "two")
+    )
+    assert one == two
+
+
+def test_a_file_of_weights_and_a_wrong_convention_are_refused(images: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputRefused, match="E102"):
+        run(str(tmp_path), str(images / "images"), str(tmp_path / "out"))
+    with pytest.raises(InputRefused, match="E107"):
+        run("shipped", str(images), str(tmp_path / "out"), "--mask-convention", "mixed")
+    assert not (tmp_path / "out").exists()
