@@ -48,7 +48,7 @@ def report(
     learning_rate: Annotated[float, typer.Option(help="Highest of its schedule.")] = 2e-3,
     patience: Annotated[
         int, typer.Option(min=0, help="Its epochs without a better label F1; 0: never stops.")
-    ] = 8,
+    ] = 12,
     width: Annotated[int, typer.Option(min=4, help="Of its layers, a multiple of 4.")] = 160,
     least: Annotated[int, typer.Option(min=1, help="Places that make a word known.")] = 3,
     longest: Annotated[int, typer.Option(min=8, help="Words of a report.")] = 160,
@@ -58,7 +58,7 @@ def report(
     published_split: Annotated[
         bool, typer.Option(help="Keep the split that the archive published.")
     ] = False,
-    validate: Annotated[float, typer.Option(min=0, max=0.5, help="Share to validate on.")] = 0.1,
+    validate: Annotated[float, typer.Option(min=0, max=0.5, help="Share to validate on.")] = 0.15,
     test: Annotated[float, typer.Option(min=0, max=0.5, help="Share to test on.")] = 0.2,
     seed: Annotated[int, typer.Option(min=0, help="Of split, order and weights.")] = 0,
     workers: Annotated[

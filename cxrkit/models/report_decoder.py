@@ -5,6 +5,8 @@ where to look (Bahdanau 2015, arXiv:1409.0473; heads as in Vaswani 2017, arXiv:1
 second layer hears the answer. In training all words of a report go through at once.
 """
 
+import warnings
+
 import torch
 from torch import Tensor, nn
 
@@ -103,4 +105,7 @@ def onnx_file(net: ReportDecoder) -> bytes:
         "features": torch.zeros(1, places, channels),
     }
     free = {"word": {0: "B"}, "state": {1: "B"}, "logits": {0: "B"}, "next_state": {1: "B"}}
-    return onnx_files.float32(_OneWord(net), inputs, ["logits", "next_state"], free)
+    with warnings.catch_warnings():
+        # It warns of recurrent layers without a given first state: theirs is an input.
+        warnings.simplefilter("ignore", UserWarning)
+        return onnx_files.float32(_OneWord(net), inputs, ["logits", "next_state"], free)

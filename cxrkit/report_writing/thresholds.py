@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cxrkit.report_writing.bank import ORDER
-from cxrkit.report_writing.report import Probabilities
+from cxrkit.report_writing.bank import DEVICES, ORDER
+from cxrkit.report_writing.report import NORMAL, Probabilities
 
 NEVER = 2.0  # a threshold above every probability
 
@@ -15,7 +15,8 @@ class Threshold:
 
     At `present` and above it is said to be present, from `uncertain` up to there to be uncertain
     (never, where the two are equal), and at or below `denied` the findings say that it is absent;
-    `denied_again` is for the impression.
+    `denied_again` is for the impression. Where "No Finding" reaches its own `present`, nothing is
+    said to be present or uncertain but devices.
     """
 
     present: float
@@ -32,11 +33,12 @@ def states(
     The impression repeats what is present or uncertain.
     """
     findings, impression = dict[str, int](), dict[str, int]()
+    normal = NORMAL in thresholds and known.get(NORMAL, -1.0) >= thresholds[NORMAL].present
     for name in ORDER:
         if name not in thresholds or name not in known:
             continue
         t, p = thresholds[name], known[name]
-        if p >= t.uncertain:
+        if p >= t.uncertain and (name == DEVICES or not normal):
             findings[name] = impression[name] = 1 if p >= t.present else -1
             continue
         if p <= t.denied:

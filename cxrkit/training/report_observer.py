@@ -70,6 +70,7 @@ def observer(found: Sequence[Target], plan: Observer, room: Room) -> Ready:
     folder = room.out / FOLDER
     if plan.folder is not None:
         classifier = classification.load(plan.folder)
+        _require_whole(found, classifier)
         _copy(plan.folder, folder)
     else:
         _train(found, plan, room, folder)
@@ -141,6 +142,15 @@ def _train(found: Sequence[Target], plan: Observer, room: Room, folder: Path) ->
     net, rows = observing.train(data, choice, plan.recipe, folder, room.device, room.report)
     run = classification_release.Run(data, choice, plan.recipe)
     classification_release.write(net, run, rows, folder)
+
+
+def _require_whole(found: Sequence[Target], classifier: Classifier) -> None:
+    partial = next((t.sample for t in found if t.sample.image is None), None)
+    if partial is not None and classifier.input != "lungs":
+        raise InputRefused(
+            "E107", "--images", f"a dataset of {partial.archive} holds lungs alone",
+            "the archive that it was built from", "give its folder",
+        )  # fmt: skip
 
 
 def _copy(source: Path, folder: Path) -> None:

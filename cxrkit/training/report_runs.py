@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from cxrkit.classification import Classifier
+from cxrkit.errors import InputRefused
 from cxrkit.labelling import scores
 from cxrkit.models import report_decoder, weights_file
 from cxrkit.models.report_decoder import LAYERS
@@ -33,12 +34,15 @@ from cxrkit.training import (
 )
 from cxrkit.training.loop import Recipe
 from cxrkit.training.planes import Planes
+from cxrkit.training.report_observer import FOLDER as CLASSIFIER
 from cxrkit.training.report_observer import PLANES, Observer, Room
 from cxrkit.training.report_release import Look, Model
 from cxrkit.training.report_targets import Target, part
 from cxrkit.training.samples import Sample
 
 FEATURES = "features.npy"  # of the decoder, while it is trained; of `nearest`, for good
+# What a run leaves in its folder; anything else there is somebody's own.
+_OURS = (PLANES, CLASSIFIER, "checkpoints", "lock", "card.json")
 _AT_ONCE = 64  # images that threads look at before the next ones are read
 
 
@@ -64,9 +68,11 @@ def run(gathered: Sequence[Sample], plan: Plan, room: Room) -> dict[str, Any]:
         room: where.
 
     Raises:
-        InputRefused: E108, no reports, or labels that cannot be learnt; E109, an empty split or
-            one patient; E506, the folder of the classifier is one of another task.
+        InputRefused: E104, `room.out` holds a run of another kind; E105, it holds something else;
+            E108, no reports, or labels that cannot be learnt; E109, an empty split or one patient;
+            E506, the folder of the classifier is one of another task.
     """
+    _require_ours(room.out, plan.kind)
     found, left = report_targets.targets(gathered)
     found = split(found, plan)
     if plan.kind == "constant":
@@ -108,6 +114,23 @@ def split(found: Sequence[Target], plan: Plan) -> list[Target]:
         (replace(t, sample=s) for t, s in named),
         key=lambda t: (t.sample.archive, t.sample.image_id),
     )
+
+
+def _require_ours(out: Path, kind: Kind) -> None:
+    if not out.exists():
+        return
+    if not out.is_dir() or (any(out.iterdir()) and not any((out / n).exists() for n in _OURS)):
+        raise InputRefused(
+            "E105", str(out), "it holds something else", "a new folder, or that of this run",
+            "choose another OUT",
+        )  # fmt: skip
+    if (out / "card.json").exists():
+        card = json.loads((out / "card.json").read_text(encoding="utf-8"))
+        if card.get("model") != kind:
+            raise InputRefused(
+                "E104", str(out), f"a finished run of {card.get('model', card.get('task'))}", kind,
+                "train into another folder",
+            )  # fmt: skip
 
 
 def _readable(

@@ -1,7 +1,4 @@
-"""Where probabilities become statements: chosen on validation images, for clinical F1.
-
-"No Finding" has no threshold: a report has it where it says nothing else, as the labeler reads it.
-"""
+"""Where probabilities become statements: chosen on validation images, for clinical F1."""
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
@@ -9,23 +6,29 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cxrkit.report_writing.bank import ORDER
+from cxrkit.report_writing.bank import DEVICES, ORDER
 from cxrkit.report_writing.report import NORMAL, Probabilities
 from cxrkit.report_writing.thresholds import NEVER, Threshold
 from cxrkit.training.report_targets import Target
 
 STEPS = 40  # thresholds that are tried for an observation: quantiles of its probabilities
 ROUNDS = 5  # passes over the observations; it stops where a pass changes nothing
-_DEVICES = ORDER.index("Support Devices")
+_COLUMNS = (*ORDER, NORMAL)
+_ILL = np.array([o not in (DEVICES, NORMAL) for o in _COLUMNS])
 
 
 @dataclass(frozen=True)
 class _Truth:
-    """Probabilities (n, K) in `ORDER`, and states (n, K): 1, 0 also for not mentioned, -1."""
+    """Probabilities (n, K) of `_COLUMNS`, and states (n, K): 1, -1, and 0 also for not mentioned.
+
+    An observation without a probability has -1, which no threshold reaches.
+    """
 
     probability: np.ndarray
     state: np.ndarray
-    normal: np.ndarray  # (n,) bool: "No Finding"
+
+
+Score = Callable[[np.ndarray], tuple[float, float]]  # of (K,) thresholds; the second breaks ties
 
 
 def choose(
@@ -33,8 +36,8 @@ def choose(
 ) -> dict[str, Threshold]:
     """The thresholds of each observation that the probabilities name.
 
-    Those for "present" give the highest micro F1 over the 14 observations, found by changing one
-    after the other. An observation is called uncertain where that raises the F1 that counts
+    Those for "present" give the highest micro F1 over the 14 observations that changing one after
+    the other leads to. An observation is called uncertain where that raises the F1 that counts
     uncertain as a class of its own and does not lower the first. As many are denied as in the
     reports of training, those with the lowest probabilities.
 
@@ -43,39 +46,45 @@ def choose(
         known: their probabilities.
         training: reports to deny as much as.
     """
-    names = [o for o in ORDER if all(o in k for k in known)]
     truth = _Truth(
-        np.array([[k.get(o, -1.0) for o in ORDER] for k in known]).reshape(-1, len(ORDER)),
-        np.array([[t.labels.get(o, 0) for o in ORDER] for t in validation]),
-        np.array([t.labels.get(NORMAL) == 1 for t in validation]),
+        np.array([[k.get(o, -1.0) for o in _COLUMNS] for k in known]),
+        np.array([[t.labels.get(o, 0) for o in _COLUMNS] for t in validation]),
     )
-    present = np.full(len(ORDER), NEVER)
-    for k in (ORDER.index(o) for o in names):
-        present[k] = _best(truth, k, present, functools.partial(_own_f1, truth, k))
-    present = _climbed(truth, names, present, lambda p: (_f1(truth, p, p), p.sum()))
+    names = [o for o in _COLUMNS if all(o in k for k in known)]
+    present = _present(truth, names)
+    lower = _uncertain(truth, [o for o in names if o != NORMAL], present)
+    denied = _denied(truth, names, lower, training)
+    return {
+        o: Threshold(float(present[k]), float(lower[k]), *denied.get(o, (-1.0, -1.0)))
+        for k, o in enumerate(_COLUMNS)
+        if o in names
+    }
+
+
+def _present(truth: _Truth, names: Sequence[str]) -> np.ndarray:
+    """From which probability on each is present; also from saying nothing at all upwards.
+
+    A weak classifier shall do no worse than a report that says nothing.
+    """
+    silent = np.full(len(_COLUMNS), NEVER)
+    own = silent.copy()
+    for k in (_COLUMNS.index(o) for o in names if o != NORMAL):
+        own[k] = _best(truth, k, own, functools.partial(_own_f1, truth, k))
+    score = functools.partial(_f1_of_two, truth)
+    tops = [_climbed(truth, names, start, score) for start in (own, silent)]
+    return np.asarray(max(tops, key=score))
+
+
+def _uncertain(truth: _Truth, names: Sequence[str], present: np.ndarray) -> np.ndarray:
+    """From which probability on each is uncertain, at most where it is present."""
     floor = _f1(truth, present, present)
 
-    def with_uncertain(lower: np.ndarray) -> tuple[float, float]:
+    def score(lower: np.ndarray) -> tuple[float, float]:
         lower = np.minimum(lower, present)
-        enough = _f1(truth, present, lower) >= floor
-        return (_f1_of_three(truth, present, lower) if enough else -1.0), lower.sum()
+        kept = _f1(truth, present, lower) >= floor
+        return (_f1_of_three(truth, present, lower) if kept else -1.0), float(lower.sum())
 
-    lower = np.minimum(_climbed(truth, names, present, with_uncertain), present)
-    labels, sections = [t.labels for t in training], [t.said for t in training]
-    shares = {
-        o: [_share(o, labels, [said[section] for said in sections]) for section in (0, 1)]
-        for o in names
-    }
-    chosen = {}
-    for o in names:
-        k = ORDER.index(o)
-        free = np.sort(truth.probability[truth.probability[:, k] < lower[k], k])
-        denied = [_lowest(free, share) for share in shares[o]]
-        chosen[o] = Threshold(float(present[k]), float(lower[k]), *denied)
-    return chosen
-
-
-Score = Callable[[np.ndarray], tuple[float, float]]  # of thresholds; the second breaks ties
+    return np.asarray(np.minimum(_climbed(truth, names, present, score), present))
 
 
 def _climbed(truth: _Truth, names: Sequence[str], start: np.ndarray, score: Score) -> np.ndarray:
@@ -83,8 +92,7 @@ def _climbed(truth: _Truth, names: Sequence[str], start: np.ndarray, score: Scor
     now = start.copy()
     for _ in range(ROUNDS):
         before = now.copy()
-        for name in names:
-            k = ORDER.index(name)
+        for k in (_COLUMNS.index(o) for o in names):
             now[k] = _best(truth, k, now, score)
         if (now == before).all():
             break
@@ -101,34 +109,55 @@ def _best(truth: _Truth, k: int, now: np.ndarray, score: Score) -> float:
 
 def _own_f1(truth: _Truth, k: int, present: np.ndarray) -> tuple[float, float]:
     """F1 of one observation; of two thresholds as good the higher one."""
-    return _pooled(truth.probability[:, k] >= present[k], truth.state[:, k] == 1), present[k]
+    f1 = _pooled(truth.probability[:, k] >= present[k], truth.state[:, k] == 1)
+    return f1, float(present[k])
+
+
+def _f1_of_two(truth: _Truth, present: np.ndarray) -> tuple[float, float]:
+    """Micro F1 with nothing uncertain; of thresholds as good those that say less."""
+    return _f1(truth, present, present), float(present.sum())
 
 
 def _f1(truth: _Truth, present: np.ndarray, lower: np.ndarray) -> float:
-    """Micro F1 where uncertain counts as absent, "No Finding" among the observations."""
-    said = truth.probability >= present
-    normal = _normal(truth.probability >= lower)
-    return _pooled(np.column_stack([said, normal]), np.column_stack([truth.state == 1,
-                                                                      truth.normal]))  # fmt: skip
+    """Micro F1 over the 14 observations where uncertain counts as absent."""
+    return _pooled(_said(truth, present, lower)[0], truth.state == 1)
 
 
 def _f1_of_three(truth: _Truth, present: np.ndarray, lower: np.ndarray) -> float:
-    """Micro F1 where uncertain is a class of its own."""
-    said = truth.probability >= present
-    unsure = (truth.probability >= lower) & ~said
-    written = [said, unsure, _normal(said | unsure)]
-    meant = [truth.state == 1, truth.state == -1, truth.normal]
-    return _pooled(np.column_stack(written), np.column_stack(meant))
+    """Micro F1 over the 14 observations where uncertain is a class of its own."""
+    written = np.column_stack(_said(truth, present, lower))
+    return _pooled(written, np.column_stack([truth.state == 1, truth.state == -1]))
 
 
-def _normal(said: np.ndarray) -> np.ndarray:
-    return np.asarray(~np.delete(said, _DEVICES, axis=1).any(axis=1))
+def _said(truth: _Truth, present: np.ndarray, lower: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What reports say is present, and what uncertain, (n, K) bool; as `thresholds.states`."""
+    normal = truth.probability[:, -1] >= present[-1]
+    told = (truth.probability >= lower) & ~(normal[:, None] & _ILL)
+    sure = told & (truth.probability >= present)
+    sure[:, -1] = ~told[:, _ILL].any(axis=1)
+    unsure = told & ~sure
+    unsure[:, -1] = False
+    return sure, unsure
 
 
 def _pooled(written: np.ndarray, meant: np.ndarray) -> float:
     both = int((written & meant).sum())
     total = int(written.sum()) + int(meant.sum())
     return 2 * both / total if total else 0.0
+
+
+def _denied(
+    truth: _Truth, names: Sequence[str], lower: np.ndarray, training: Sequence[Target]
+) -> dict[str, tuple[float, float]]:
+    """Up to which probability the findings and the impression say that each is absent."""
+    labels, sections = [t.labels for t in training], [t.said for t in training]
+    out = {}
+    for o in (o for o in names if o != NORMAL):
+        k = _COLUMNS.index(o)
+        free = np.sort(truth.probability[truth.probability[:, k] < lower[k], k])
+        shares = [_share(o, labels, [said[section] for said in sections]) for section in (0, 1)]
+        out[o] = (_lowest(free, shares[0]), _lowest(free, shares[1]))
+    return out
 
 
 def _share(
