@@ -75,6 +75,8 @@ def finding(
             workers,
             pictures,
         )
+    if not card:  # another process of torchrun writes the results
+        return
     if as_json:
         print(json.dumps(card["scores"]))
         return

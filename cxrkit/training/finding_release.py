@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from cxrkit.segmentation import PRECISIONS, preprocess
 from cxrkit.terms import SPLITS
 from cxrkit.training import (
     checkpoint,
+    distributed,
     finding_cases,
     finding_page,
     finding_scores,
@@ -63,7 +65,7 @@ def run(
     out: Path, device: str, report: Callable[[Event], None], workers: int = 1,
     pictures: bool = False, reading: Callable[[int, int], None] = lambda done, of: None,
 ) -> dict[str, Any]:  # fmt: skip
-    """Train on the archives and write the run's folder; its card.
+    """Train on the archives and write the run's folder; its card, empty in all but one process.
 
     Args:
         sources: (archive, its folder), once or more.
@@ -89,18 +91,25 @@ def run(
     )
     finding_cases.require_learnable(cases)
     side = finding_cases.stored_side(settings.size)
-    stored = finding_cases.store(cases, out, side, workers, reading)
+    first = distributed.is_first()
+    # Another process of torchrun stores its own copy: none reads what the first is writing.
+    folder = out if first else out / f"process-{os.environ['RANK']}"
+    stored = finding_cases.store(cases, folder, side, workers, reading)
     try:
         finding_cases.require_learnable(stored.cases)
     except InputRefused:
-        finding_cases.remove(out)
+        finding_cases.remove(folder)
         raise
     stored = replace(
         stored, left_out=(*(x for g in gathered for x in g.left_out), *stored.left_out)
     )
     net, rows = finding_segmentation.train(stored, settings, recipe, out, device, report)
-    card = write(net, Run(stored, _unknown(gathered), settings, recipe, rows), out, pictures)
-    finding_cases.remove(out)
+    card: dict[str, Any] = {}
+    if first:
+        card = write(net, Run(stored, _unknown(gathered), settings, recipe, rows), out, pictures)
+    finding_cases.remove(folder)
+    if not first:
+        folder.rmdir()
     return card
 
 

@@ -25,6 +25,7 @@ _SECTIONS = ("title", "input", "output", "recipe", "training", "data", "split", 
              "intervals", "files", "limits", "scores")  # fmt: skip
 DOES = {
     "segmentation": "Finds regions of a frontal chest radiograph: a probability for each pixel.",
+    "finding": "Finds where a finding lies on a frontal chest radiograph, if anywhere.",
     "classification": "Gives each observation a probability on a frontal chest radiograph.",
     "report": "Writes a draft of the report of a frontal chest radiograph.",
 }
