@@ -148,6 +148,7 @@ def run(
     if not first:
         return None
     planes.remove(out / PLANES)
+    (out / PLANES).rmdir()
     return _done(found, out)
 
 
@@ -180,11 +181,11 @@ def _text(card: Mapping[str, Any]) -> str:
     lines = [card["title"] + f", input {card['input']['kind']}"]
     for name, scores in card["scores"]["observations"].items():
         parts = [f"{name}: {scores['images']} test images, {scores['positive']} with it"]
+        found = scores | scores["at_threshold"]
         for key in ("auroc", "auprc", "sensitivity", "specificity", "f1"):
-            low, high = scores.get(f"{key}_95_interval", (None, None))
-            value = scores[key]
-            if value is not None and low is not None:
-                parts.append(f"{card_tables.words(key)} {value:.3f} [{low:.3f}, {high:.3f}]")
+            if f"{key}_95_interval" in found:
+                low, high = found[f"{key}_95_interval"]
+                parts.append(f"{card_tables.words(key)} {found[key]:.3f} [{low:.3f}, {high:.3f}]")
         lines.append("  ".join(parts))
     return "\n".join(lines)
 

@@ -107,8 +107,6 @@ def remove(folder: Path) -> None:
     """Take the planes of a finished run away: they are pixels of the archive."""
     for name in (SIDECAR, PIXELS, LOCK):
         (folder / name).unlink(missing_ok=True)
-    if folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
 
 
 def read(sample: Sample, segmenter: Segmenter) -> tuple[np.ndarray, dict[str, Any]]:
