@@ -1,5 +1,8 @@
 """Classifiers by name: shapes, the exact activation map, the published DenseNet, refusals."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from monai.networks.nets import DenseNet121
@@ -96,3 +99,16 @@ def test_another_classifier_is_refused_with_the_names_there_are() -> None:
     with pytest.raises(InputRefused, match="E107 bad-option: --architecture: vgg") as refusal:
         classifier("vgg", 1, 1, 16)
     assert all(name in str(refusal.value) for name in CLASSIFIERS)
+
+
+@pytest.mark.parametrize("width", [2, 4, 8])
+def test_narrow_networks_learn_without_breaking_memory(width: int) -> None:
+    """In a process of its own, which a damaged heap would end."""
+    code = (
+        "import torch\n"
+        "from cxrkit.models.classifier import classifier\n"
+        f"net = classifier('small', 1, 1, {width}).to(memory_format=torch.channels_last)\n"
+        "x = torch.rand(8, 1, 96, 96).to(memory_format=torch.channels_last)\n"
+        "for _ in range(10): net(x).sum().backward()\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
