@@ -30,7 +30,7 @@ def finding(
 
     Masks are run lengths of the radiograph's own size, as in the SIIM-ACR challenge.
 
-    Example: cxr predict finding MODEL MY_IMAGES OUT
+    Example: cxr predict finding FINDER MY_IMAGES OUT
     """
     finder = finding_masks.load(model, precision)
     given = inputs.listed(source)

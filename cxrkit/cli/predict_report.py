@@ -28,7 +28,7 @@ def report(
 
     A draft may be false: no radiologist has read it.
 
-    Example: cxr predict report MODEL MY_IMAGES OUT
+    Example: cxr predict report REPORTER MY_IMAGES OUT
     """
     writer = writers.load(model, beam)
     see = seen.looking(writer.classifier)

@@ -28,7 +28,7 @@ def report(
     The number beside an observation is the classifier's probability that it is present. A draft
     may be false: no radiologist has read it.
 
-    Example: cxr report CHEST.png --model OUT
+    Example: cxr report CHEST.png --model REPORTER
     """
     writer = writers.load(model, beam)
     see = seen.looking(writer.classifier)
