@@ -106,6 +106,6 @@ def onnx_file(net: ReportDecoder) -> bytes:
     }
     free = {"word": {0: "B"}, "state": {1: "B"}, "logits": {0: "B"}, "next_state": {1: "B"}}
     with warnings.catch_warnings():
-        # It warns of recurrent layers without a given first state: theirs is an input.
-        warnings.simplefilter("ignore", UserWarning)
+        # It warns of recurrent layers whose shapes or first state are fixed: theirs are inputs.
+        warnings.simplefilter("ignore")
         return onnx_files.float32(_OneWord(net), inputs, ["logits", "next_state"], free)

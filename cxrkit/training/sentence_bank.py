@@ -107,12 +107,18 @@ def general(sentence: str) -> str | None:
 def _entry(text: str, counts: Counter[str]) -> Entry | None:
     """The sentence under what it says; None where it says nothing, or more than observations."""
     says = key(states_of(text))
-    concepts = {e.concept for e in events.events(text)}
-    known = {e.concept for *_, e, _ in labeler.mentions(text, "strict", "chexpert")}
-    told = all(e.state in ("present", "absent", "uncertain") for e in events.events(text))
-    if not says or concepts != known or not told or labeler.label(text) != read_as(dict(says)):
+    if not says or not _plain(text) or labeler.label(text) != read_as(dict(says)):
         return None
     return Entry(text, says, counts["findings"], counts["impression"], _excludes(text, says))
+
+
+def _plain(text: str) -> bool:
+    """Whether it tells of no history and, beside observations, of nothing but what is not there."""
+    known = {e.concept for *_, e, _ in labeler.mentions(text, "strict", "chexpert")}
+    return all(
+        e.state in ("present", "absent", "uncertain") if e.concept in known else e.state == "absent"
+        for e in events.events(text)
+    )
 
 
 def _excludes(text: str, says: Key) -> tuple[str, ...]:
@@ -133,7 +139,7 @@ def _normal_sentences(target: Target) -> Iterator[str]:
         return
     for sentence in split(target.impression):
         plain = general(sentence)
-        if plain and _WHOLE.search(plain) and not events.events(plain):
+        if plain and _WHOLE.search(plain) and not states_of(plain) and _plain(plain):
             yield plain
 
 
