@@ -5,17 +5,15 @@ is absent from most radiographs, so an empty mask is an answer and not a fault.
 """
 
 import hashlib
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 
-from cxrkit import segmentation
-from cxrkit.errors import GateFailed, InputRefused, IntegrityFailure
+from cxrkit import model_folder, segmentation
+from cxrkit.errors import GateFailed, InputRefused
 from cxrkit.imaging import runlength
 from cxrkit.imaging.radiograph import Radiograph
 from cxrkit.segmentation import PRECISIONS
@@ -151,69 +149,23 @@ def load(folder: Path, precision: str = "float32") -> Finder:
     if precision not in PRECISIONS:
         wanted = " or ".join(PRECISIONS)
         raise InputRefused("E107", "--precision", precision, wanted, "use one of these")
-    card = _card(folder)
+    card = model_folder.card(folder, TASK)
     try:
-        data = _checked(folder, card["files"][precision])
+        data = model_folder.file(folder, card["files"][precision], TASK)
         decision = card["decision"][precision]
         chosen = Decision(float(decision["threshold"]), float(decision["smallest_share"]))
         finding, size = str(card["finding"]), int(card["input"]["shape"][-1])
     except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise _damaged(folder, "it lacks what a model's card has") from error
+        raise model_folder.damaged(folder, "it lacks what a model's card has") from error
     return finder(data, finding, size, chosen)
 
 
 def finder(data: bytes, finding: str, size: int, decision: Decision) -> Finder:
     """The network in an ONNX file, `image` and `probability` (1, 1, size, size), on one thread."""
-    run = segmentation._onnxruntime(data)
+    run = model_folder.session(data, ["probability"])
 
     def infer(image: np.ndarray) -> np.ndarray:
-        probability: np.ndarray = run(image[None, None])[0, 0]
+        probability: np.ndarray = run({"image": image[None, None]})[0][0, 0]
         return probability
 
     return Finder(finding, size, decision, hashlib.sha256(data).hexdigest(), infer)
-
-
-def _card(folder: Path) -> dict[str, Any]:
-    try:
-        card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise _absent(folder / "card.json") from error
-    except ValueError as error:
-        raise _damaged(folder, "no JSON") from error
-    task = card.get("task") if isinstance(card, dict) else None
-    if task != TASK:
-        raise InputRefused(
-            "E506", str(folder), f"a model for {task or 'another task'}", TASK,
-            "give the OUT of cxr train finding",
-        )  # fmt: skip
-    found: dict[str, Any] = card
-    return found
-
-
-def _checked(folder: Path, entry: Mapping[str, Any]) -> bytes:
-    """A file of the model whose SHA-256 is that of the card."""
-    path = folder / str(entry["file"])
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError as error:
-        raise _absent(path) from error
-    digest = hashlib.sha256(data).hexdigest()
-    if digest != entry["sha256"]:
-        raise IntegrityFailure(
-            "E503", str(path), f"SHA-256 {digest}", str(entry["sha256"]), "restore the file"
-        )
-    return data
-
-
-def _absent(path: Path) -> InputRefused:
-    return InputRefused(
-        "E102", str(path), "missing", "card.json and the files it names",
-        "give the folder of a finished cxr train finding",
-    )  # fmt: skip
-
-
-def _damaged(folder: Path, observed: str) -> IntegrityFailure:
-    return IntegrityFailure(
-        "E501", str(folder / "card.json"), observed, "the card of a finding model",
-        "restore the file",
-    )  # fmt: skip

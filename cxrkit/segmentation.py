@@ -7,7 +7,6 @@ is published as "erosion and dilation"; ours is stated in `Recipe`.
 
 import hashlib
 import importlib.util
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +14,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from cxrkit.errors import InputRefused, IntegrityFailure, ItemFault
+from cxrkit import model_folder
+from cxrkit.errors import InputRefused, ItemFault
 from cxrkit.imaging.contrast import clahe
 from cxrkit.terms import PublishedConvention
 
 WEIGHTS = Path(__file__).parent / "models" / "weights"
 SIZE = 224  # pixels, both sides: the size of CXLSeg's images and of the model's input
+TASK = "segmentation"
 ENGINES = ("onnxruntime", "openvino")
 PRECISIONS = ("int8", "float32")
 
@@ -142,7 +143,8 @@ def load(
         weights: a folder with card.json and its ONNX files; by default the shipped one.
 
     Raises:
-        InputRefused: E106, the engine is not installed; E107, no such choice; E102, no weights.
+        InputRefused: E106, the engine is not installed; E107, no such choice; and as
+            `model_folder.card`.
         IntegrityFailure: E503, the weights are not those of their card.
     """
     if engine == "auto":
@@ -174,40 +176,17 @@ def _one_of(option: str, value: str, allowed: Sequence[str]) -> None:
 
 def _read_weights(weights: Path, precision: str) -> tuple[bytes, list[str]]:
     """The ONNX file and the conventions of its outputs, checked against the card's SHA-256."""
+    card = model_folder.card(weights, TASK)
     try:
-        card = json.loads((weights / "card.json").read_text(encoding="utf-8"))
-        entry = card["files"][precision]
-        data = (weights / entry["file"]).read_bytes()
-    except FileNotFoundError as error:
-        raise InputRefused(
-            "E102",
-            str(error.filename),
-            "missing",
-            "card.json and the ONNX files it names",
-            "give the folder of a finished `cxr train segmentation`, or install cxrkit again",
-        ) from error
-    digest = hashlib.sha256(data).hexdigest()
-    if digest != entry["sha256"]:
-        raise IntegrityFailure(
-            "E503", entry["file"], f"SHA-256 {digest}", entry["sha256"], "restore the file"
-        )
-    return data, card["outputs"]
+        entry, outputs = card["files"][precision], list(card["outputs"])
+        return model_folder.file(weights, entry, TASK), outputs
+    except (KeyError, TypeError) as error:
+        raise model_folder.damaged(weights, "it lacks what a model's card has") from error
 
 
 def _onnxruntime(data: bytes) -> Callable[[np.ndarray], np.ndarray]:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-
-    def run(batch: np.ndarray) -> np.ndarray:
-        output: np.ndarray = session.run(None, {name: batch})[0]
-        return output
-
-    return run
+    session = model_folder.session(data, ["probability"])
+    return lambda batch: session({"image": batch})[0]
 
 
 def _openvino(data: bytes) -> Callable[[np.ndarray], np.ndarray]:

@@ -23,6 +23,7 @@ LAYERS = (
     ("records", "claims", "readers"),
     ("imaging", "reports"),
     ("archives", "models", "phantom"),
+    ("model_folder",),
     ("segmentation",),
     ("classification", "finding_masks", "inputs"),
     ("report_writing",),

@@ -32,7 +32,7 @@ def augment(
     stack = np.dstack([image, lung.astype(np.uint8) * 255, ignore.astype(np.uint8) * 255])
     warped = cv2.warpAffine(
         stack,
-        _affine(image.shape, size, rng),
+        affine(image.shape, size, rng),
         (size, size),
         flags=cv2.INTER_LINEAR,
         borderValue=(fill, 0, 0),
@@ -48,7 +48,7 @@ def augment(
         picture = _collimation(picture, target, rng)
     if rng.random() < 0.12:
         picture = _foreign(picture, rng)
-    return _exposure(picture, rng), target, unsure
+    return exposure(picture, rng), target, unsure
 
 
 def moved(
@@ -56,13 +56,13 @@ def moved(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """A copy that is only flipped, turned, zoomed, cropped and stretched; as `augment` gives it."""
     stack = np.dstack([image, lung.astype(np.uint8) * 255, ignore.astype(np.uint8) * 255])
-    matrix = _affine(image.shape, size, rng)
+    matrix = affine(image.shape, size, rng)
     warped = cv2.warpAffine(stack, matrix, (size, size), flags=cv2.INTER_LINEAR)
     target, unsure = (warped[..., k].astype(np.float32) / 255 for k in (1, 2))
     return np.ascontiguousarray(warped[..., 0]), target, unsure
 
 
-def _affine(shape: tuple[int, ...], size: int, rng: np.random.Generator) -> np.ndarray:
+def affine(shape: tuple[int, ...], size: int, rng: np.random.Generator) -> np.ndarray:
     """The (2, 3) float64 matrix of one flip, rotation, shear, zoom, aspect change and shift."""
     rows, columns = shape[:2]
     angle = np.deg2rad(rng.normal(0, 5) if rng.random() < 0.9 else rng.uniform(-20, 20))
@@ -177,7 +177,7 @@ def _foreign(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return blended
 
 
-def _exposure(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def exposure(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Another scanner's look, uint8: shading, gamma, contrast, equalisation, blur, noise."""
     size = picture.shape[0]
     if rng.random() < 0.2:

@@ -23,7 +23,7 @@ from cxrkit.imaging import masks
 from cxrkit.models import architectures
 from cxrkit.segmentation import preprocess
 from cxrkit.training import finding_scores, loop, ranking
-from cxrkit.training.augment import _exposure, generator, moved
+from cxrkit.training.augment import exposure, generator, moved
 from cxrkit.training.cases import split_hash
 from cxrkit.training.finding_cases import Stored
 from cxrkit.training.loop import Event, Recipe, Row, Task
@@ -137,7 +137,7 @@ def changed(
     be found.
     """
     copy, finding, _ = moved(image, mask, np.zeros_like(mask), size, rng)
-    return _exposure(copy.astype(np.float32), rng), finding
+    return exposure(copy.astype(np.float32), rng), finding
 
 
 def loss_of(logits: Tensor, finding: Tensor) -> Tensor:
