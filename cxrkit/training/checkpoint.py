@@ -16,9 +16,7 @@ from cxrkit.errors import IntegrityFailure
 KEPT = 2  # a torn last checkpoint falls back to the one before
 
 
-def write(
-    folder: Path, step: int, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]
-) -> None:
+def write(folder: Path, step: int, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
     """Write step-NNNNNNNN.safetensors, then its .json with the SHA-256; drop older ones."""
     _write(folder, f"step-{step:08}", tensors, facts)
     for stale in sorted(folder.glob("step-*.json"))[:-KEPT]:

@@ -18,7 +18,7 @@ from cxrkit.models.classifier import WIDTHS, Classifier, classifier
 from cxrkit.segmentation import SIZE
 from cxrkit.terms import MaskConvention, Split
 from cxrkit.training import loop, planes, ranking, targets
-from cxrkit.training.augment import _affine, _exposure
+from cxrkit.training.augment import affine, exposure
 from cxrkit.training.cases import split_hash
 from cxrkit.training.loop import Event, Recipe, Row, Task
 from cxrkit.training.planes import Planes
@@ -200,7 +200,7 @@ def changed(
     image: np.ndarray, lungs: np.ndarray, mirror: bool, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """One changed copy of (224, 224) uint8 and bool planes: moved once, then exposed anew."""
-    matrix = _affine(image.shape, SIZE, rng)
+    matrix = affine(image.shape, SIZE, rng)
     if not mirror and np.linalg.det(matrix[:, :2]) < 0:
         matrix[0] *= -1  # mirror it back
         matrix[0, 2] += SIZE - 1
@@ -209,7 +209,7 @@ def changed(
     moved = cv2.warpAffine(
         stack, matrix, (SIZE, SIZE), flags=cv2.INTER_LINEAR, borderValue=(fill, 0)
     )
-    return _exposure(moved[..., 0].astype(np.float32), rng), moved[..., 1] > 127
+    return exposure(moved[..., 0].astype(np.float32), rng), moved[..., 1] > 127
 
 
 @torch.no_grad()
