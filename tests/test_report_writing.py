@@ -179,10 +179,11 @@ def npy(array: np.ndarray, path: Path) -> bytes:
 
 def test_the_nearest_report_is_that_of_the_smallest_angle(tmp_path: Path) -> None:
     features = npy(np.array([[1, 0], [0, 1], [0.6, 0.8]], np.float16), tmp_path / "f.npy")
+    centre = npy(np.array([2.0, 1.0]), tmp_path / "c.npy")
     texts = [["A.", "One effusion."], ["B.", ""], ["C.", ""]]
-    files = {"features": features, "reports": json.dumps(texts).encode()}
+    files = {"features": features, "centre": centre, "reports": json.dumps(texts).encode()}
     writer = writers.load(write_model(tmp_path / "m", "nearest", files))
-    found = [writer.write(seen(list(v))).sections[0] for v in ((9, 1), (0.1, 0.5), (3, 4))]
+    found = [writer.write(seen(list(v))).sections[0] for v in ((9, 1.5), (2.1, 9), (5, 5))]
     assert found == ["A.", "B.", "C."]
     statement = writer.write(seen([1, 0], **{"Pleural Effusion": 0.7})).impression[0].statements[0]
     assert (statement.observation, statement.state, statement.probability) == (
@@ -199,7 +200,9 @@ def test_a_constant_report_needs_no_classifier(tmp_path: Path) -> None:
 
 def test_files_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     features = npy(np.ones((2, 3), np.float16), tmp_path / "f.npy")
-    files = {"features": features, "reports": json.dumps([["A.", ""]]).encode()}
+    centre = npy(np.zeros(3), tmp_path / "c.npy")
+    one = json.dumps([["A.", ""]]).encode()
+    files = {"features": features, "centre": centre, "reports": one}
     with pytest.raises(IntegrityFailure, match=r"E503 .*1 reports"):
         writers.load(write_model(tmp_path / "m", "nearest", files))
 

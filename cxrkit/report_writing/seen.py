@@ -23,17 +23,24 @@ class Seen:
 
     @property
     def pooled(self) -> np.ndarray:
-        """(F,) float32 of length 1: the mean over all places, by which images are compared."""
-        mean = self.features.mean(axis=(1, 2), dtype=np.float64)
-        length = float(np.linalg.norm(mean)) or 1.0
-        pooled: np.ndarray = (mean / length).astype(np.float32)
-        return pooled
+        """(F,) float64: the mean over all places, by which images are compared."""
+        return np.asarray(self.features.mean(axis=(1, 2), dtype=np.float64))
 
     @property
     def places(self) -> np.ndarray:
         """(S, F) float32: the features of each place, row by row, S = h w."""
         flat: np.ndarray = self.features.reshape(len(self.features), -1).T
         return np.ascontiguousarray(flat)
+
+
+def direction(pooled: np.ndarray, centre: np.ndarray) -> np.ndarray:
+    """(..., F) features as (..., F) float32 of length 1, seen from the centre of the training ones.
+
+    The features are not negative: without their mean taken away all of them look alike.
+    """
+    apart = pooled - centre
+    length = np.linalg.norm(apart, axis=-1, keepdims=True)
+    return np.asarray(apart / np.where(length > 0, length, 1), np.float32)
 
 
 NOTHING = Seen({}, np.zeros((0, 0, 0), np.float32))

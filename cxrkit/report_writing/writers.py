@@ -21,7 +21,7 @@ from cxrkit.classification import Classifier
 from cxrkit.errors import InputRefused, IntegrityFailure
 from cxrkit.report_writing import bank, report, search, thresholds
 from cxrkit.report_writing.report import Report
-from cxrkit.report_writing.seen import Seen
+from cxrkit.report_writing.seen import Seen, direction
 from cxrkit.report_writing.thresholds import Threshold
 from cxrkit.report_writing.vocabulary import Vocabulary
 
@@ -105,14 +105,16 @@ def _constant(files: Files, card: Mapping[str, Any], width: int | None) -> Write
 
 def _nearest(files: Files, card: Mapping[str, Any], width: int | None) -> Write:
     features = _array(files["features"]).astype(np.float32)  # (N, F), rows of length 1
+    centre = _array(files["centre"])  # (F,)
     texts = json.loads(files["reports"])
-    if features.ndim != 2 or len(features) != len(texts) or not texts:
+    if features.shape != (len(texts), *centre.shape) or not texts:
         raise _unfit(f"{len(texts)} reports for features of shape {features.shape}")
 
     def write(seen: Seen) -> Report:
-        if seen.pooled.shape != features.shape[1:]:
-            raise _unfit(f"{seen.pooled.shape} features for {features.shape[1:]}")
-        findings, impression = texts[int((features @ seen.pooled).argmax())]
+        if seen.pooled.shape != centre.shape:
+            raise _unfit(f"{seen.pooled.shape} features for {centre.shape}")
+        likeness = features @ direction(seen.pooled, centre)
+        findings, impression = texts[int(likeness.argmax())]
         return report.read(findings, impression, seen.probabilities)
 
     return write

@@ -175,12 +175,18 @@ def _constant(found: Sequence[Target]) -> Model:
 def _nearest(found: Sequence[Target], plan: Plan, look: Look, room: Room) -> Model:
     """The training reports and what the classifier sees of their images."""
     training = part(found, "train")
-    features = np.stack([seen.pooled for seen in look(training)]).astype(np.float16)
+    pooled = np.stack([seen.pooled for seen in look(training)])
+    centre = pooled.mean(axis=0)
+    features = seeing.direction(pooled, centre).astype(np.float16)
     texts = [(t.findings, t.impression) for t in training]
     return Model(
         "nearest",
-        {"features": (FEATURES, _npy(features)), "reports": ("reports.json", _json(texts))},
-        {"distance": "cosine of the classifier's features, their mean over all places"},
+        {
+            "features": (FEATURES, _npy(features)),
+            "centre": ("centre.npy", _npy(centre)),
+            "reports": ("reports.json", _json(texts)),
+        },
+        {"likeness": "cosine of the classifier's features, pooled, from their mean in train"},
     )
 
 
