@@ -20,6 +20,8 @@ from cxrkit.imaging.contrast import clahe
 from cxrkit.terms import PublishedConvention
 
 WEIGHTS = Path(__file__).parent / "models" / "weights"
+# The networks that the package brings, by the name that stands for their folder.
+SHIPPED = {"shipped": WEIGHTS, "small": WEIGHTS.with_name("weights_small")}
 SIZE = 224  # pixels, both sides: the size of CXLSeg's images and of the model's input
 TASK = "segmentation"
 ENGINES = ("onnxruntime", "openvino")
@@ -161,6 +163,11 @@ def load(
         return probability
 
     return Segmenter(convention, engine, hashlib.sha256(data).hexdigest(), infer)
+
+
+def weights_folder(text: str) -> Path:
+    """The folder of a network of `SHIPPED`, or the one at that path."""
+    return SHIPPED.get(text) or Path(text)
 
 
 def weights_sha256(weights: Path = WEIGHTS, precision: str = "int8") -> str:

@@ -10,7 +10,7 @@ from cxrkit import archives
 from cxrkit.pipeline import progress, summary
 from cxrkit.pipeline.build import Options
 from cxrkit.pipeline.build import build as run
-from cxrkit.segmentation import WEIGHTS
+from cxrkit.segmentation import weights_folder
 from cxrkit.terms import MaskConvention
 
 _WHERE = "Images in files/, masks in masks/, one row per image in records.parquet."
@@ -30,12 +30,9 @@ def build(
         str, typer.Option(help="onnxruntime, openvino, or auto: OpenVINO where installed.")
     ] = "auto",
     weights: Annotated[
-        Path,
-        typer.Option(
-            help="Another network: the OUT of `cxr train segmentation`.",
-            show_default="the shipped one",
-        ),
-    ] = WEIGHTS,
+        str,
+        typer.Option(help="shipped; small: faster; or the OUT of `cxr train segmentation`."),
+    ] = "shipped",
     precision: Annotated[
         str, typer.Option(help="int8, or float32: the network as it was trained, slower.")
     ] = "int8",
@@ -56,7 +53,8 @@ def build(
 
     Example: cxr build shenzhen SZ-CXR shenzhen-224
     """
-    options = Options(mask_convention, engine, seed, workers, precision, weights, max_quarantine)
+    network = weights_folder(weights)
+    options = Options(mask_convention, engine, seed, workers, precision, network, max_quarantine)
     with progress.shown() as (say, update):
         ended = run(archive, root, out, options, say, update)
     told = (

@@ -39,6 +39,9 @@ def segmentation(
     what: Annotated[
         str, typer.Option(help="networks: the four; archives: each on each; recipes: the leak.")
     ] = "networks",
+    architecture: Annotated[
+        str, typer.Option(help="Of archives and recipes: sa-unet, unet, unet++ or attention-unet.")
+    ] = "sa-unet",
     masks: Masks = None,
     masks_convention: Convention = "included",
     repeat: Repeat = [],  # noqa: B006  # typer copies it
@@ -67,7 +70,7 @@ def segmentation(
         "recipes": comparison.recipes,
     }[what]
     plan = segmentation_runs.plan(
-        "leak-free", "sa-unet",
+        "leak-free", architecture,
         {"width": width, "repeat": gathered.repeats(repeat), "coarse_epochs": coarse_epochs},
         {"epochs": epochs, "batch": batch, "learning_rate": learning_rate, "seed": seed},
     )  # fmt: skip

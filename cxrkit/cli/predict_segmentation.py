@@ -18,11 +18,10 @@ COLUMNS = (
     "id", "image", "mask", "mask_convention", "rows", "columns", "lung_share", "right_share",
     "left_share", "certainty", "mask_rle",
 )  # fmt: skip
-SHIPPED = "shipped"
 
 
 def segmentation(
-    model: Annotated[str, typer.Argument(help="A folder of `cxr train`, or: shipped.")],
+    model: Annotated[str, typer.Argument(help="OUT of `cxr train`, or: shipped, small.")],
     source: Annotated[str, typer.Argument(metavar="INPUT", help=counted.SOURCE)],
     out: Annotated[Path, typer.Argument(help="Folder for masks/ and masks.csv.")],
     mask_convention: Annotated[
@@ -35,7 +34,7 @@ def segmentation(
 
     Example: cxr predict segmentation shipped MY_IMAGES OUT
     """
-    folder = lungs.WEIGHTS if model == SHIPPED else Path(model)
+    folder = lungs.weights_folder(model)
     segmenter = lungs.load(mask_convention, engine, precision, folder)  # type: ignore[arg-type]
     given = inputs.listed(source)
     (out / "masks").mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,8 @@
 """Trained networks as ONNX files: in float32, and in 8-bit integers for speed on CPUs."""
 
+import contextlib
 import copy
+import logging
 import tempfile
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -170,7 +172,7 @@ def int8(float32_file: bytes, calibration: Iterable[np.ndarray]) -> bytes:
             image = next(self.images, None)
             return None if image is None else {"image": image[None, None]}
 
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, _without_advice():
         source, target = Path(folder) / "float32.onnx", Path(folder) / "int8.onnx"
         source.write_bytes(float32_file)
         quantize_static(
@@ -186,3 +188,14 @@ def int8(float32_file: bytes, calibration: Iterable[np.ndarray]) -> bytes:
             calibrate_method=CalibrationMethod.MinMax,
         )
         return target.read_bytes()
+
+
+@contextlib.contextmanager
+def _without_advice() -> Iterator[None]:
+    """Silence of the root logger, to which the quantiser recommends steps that change nothing."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
