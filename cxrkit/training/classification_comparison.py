@@ -49,9 +49,9 @@ def table(runs: Mapping[str, Predictions]) -> Table:
     for name, pairs in differences(runs).items():
         for pair, found in pairs.items():
             b, a = pair.split(" - ")
-            cells = (_cell(found[a]), _cell(found[b]), _cell(found["difference"], signed=True))
-            rows.append((name, pair, *cells))
-    columns = ("observation", "pair", "AUROC of the second", "AUROC of the first", "difference")
+            scores = (f"{a} {_cell(found[a])}", f"{b} {_cell(found[b])}")
+            rows.append((name, *scores, f"{pair} {_cell(found['difference'], signed=True)}"))
+    columns = ("observation", "AUROC", "AUROC", "difference")
     note = "95 % intervals, paired bootstrap over patients of the same test images"
     return Table("Inputs compared", columns, tuple(rows), note)
 
