@@ -6,7 +6,6 @@ sentences  a classifier's observations, said with a bank of sentences
 decoder    a small network that writes word by word
 """
 
-import hashlib
 import io
 import json
 from collections.abc import Callable, Mapping
@@ -16,7 +15,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from cxrkit import classification
+from cxrkit import classification, model_folder
 from cxrkit.classification import Classifier
 from cxrkit.errors import InputRefused, IntegrityFailure
 from cxrkit.report_writing import bank, report, search, thresholds
@@ -52,19 +51,21 @@ def load(folder: Path, width: int | None = None) -> Writer:
         width: candidates of the decoder's search, 1 is greedy; None: as its card says.
 
     Raises:
-        InputRefused: E102, there is no model; E107, a width out of range; E506, a model for
-            another task.
+        InputRefused: E102, there is no model; E107, a width out of range; E505, a pickle; E506, a
+            model for another task.
         IntegrityFailure: E501, its card is damaged; E503, its files are not those of the card, or
             do not fit together.
     """
     if width is not None and not 1 <= width <= WIDEST:
         raise InputRefused("E107", "--beam", str(width), f"1 to {WIDEST}", "give another width")
-    card = _card(folder)
+    card = model_folder.card(folder, TASK)
     try:
-        files = {name: _checked(folder, entry) for name, entry in card["files"].items()}
+        files = {n: model_folder.file(folder, e, TASK) for n, e in card["files"].items()}
         return of_card(card, files, width)
     except (KeyError, TypeError, ValueError) as error:
-        raise _damaged(folder, "it lacks what the card of a report model has") from error
+        raise model_folder.damaged(
+            folder, "it lacks what the card of a report model has"
+        ) from error
 
 
 def of_card(card: Mapping[str, Any], files: Files, width: int | None = None) -> Writer:
@@ -79,22 +80,6 @@ def of_card(card: Mapping[str, Any], files: Files, width: int | None = None) -> 
         own = json.loads(files[CLASSIFIER_CARD])
         found = classification.of_card(own, files[CLASSIFIER], files[CLASSIFIER_HEAD])
     return Writer(kind, found, _MAKERS[kind](files, card, width))
-
-
-def _card(folder: Path) -> dict[str, Any]:
-    try:
-        card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise _absent(folder / "card.json") from error
-    except ValueError as error:
-        raise _damaged(folder, "no JSON") from error
-    task = card.get("task") if isinstance(card, dict) else None
-    if task != TASK:
-        raise InputRefused(
-            "E506", str(folder), f"a model for {task or 'another task'}", TASK,
-            "give the OUT of cxr train report",
-        )  # fmt: skip
-    return dict(card)
 
 
 def _constant(files: Files, card: Mapping[str, Any], width: int | None) -> Write:
@@ -133,19 +118,24 @@ def _sentences(files: Files, card: Mapping[str, Any], width: int | None) -> Writ
 
 def _decoder(files: Files, card: Mapping[str, Any], width: int | None) -> Write:
     vocabulary = Vocabulary(tuple(json.loads(files["vocabulary"])))
-    step = _steps(files["step"], len(vocabulary.words))
+    if len(vocabulary.words) != card["settings"]["words"]:
+        raise _unfit(
+            f"a vocabulary of {len(vocabulary.words)} words for a network of "
+            f"{card['settings']['words']}"
+        )
+    run = model_folder.session(files["step"], ("logits", "next_state"))
     layers, depth = card["state"]
     longest = int(card["longest"])
     candidates = int(card["beam"]) if width is None else width
 
     def write(seen: Seen) -> Report:
-        places = seen.places[None]
-        start = np.zeros((layers, 1, depth), np.float32)
+        features = seen.places[None]
 
-        def one(words: np.ndarray, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            return step(words, state, places)
+        def step(word: np.ndarray, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            logits, after = run({"word": word, "state": state, "features": features})
+            return logits, after
 
-        found = search.beam(one, start, longest, candidates)
+        found = search.beam(step, np.zeros((layers, 1, depth), np.float32), longest, candidates)
         return report.read(*vocabulary.decode(found), seen.probabilities)
 
     return write
@@ -156,62 +146,9 @@ _MAKERS = {
 }  # fmt: skip
 
 
-def _steps(
-    data: bytes, words: int
-) -> Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """One step of the decoder in an ONNX file: word, state and features to logits and state."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    has = session.get_outputs()[0].shape[-1]
-    if has != words:
-        raise _unfit(f"a vocabulary of {words} words for a network of {has}")
-
-    def run(
-        word: np.ndarray, state: np.ndarray, features: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        given = {"word": word, "state": state, "features": features}
-        logits, after = session.run(["logits", "next_state"], given)
-        return logits, after
-
-    return run
-
-
 def _array(data: bytes) -> np.ndarray:
     found: np.ndarray = np.load(io.BytesIO(data), allow_pickle=False)
     return found
-
-
-def _checked(folder: Path, entry: Mapping[str, str]) -> bytes:
-    """A file of the model whose SHA-256 is that of the card."""
-    path = folder / entry["file"]
-    try:
-        data = path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise _absent(path) from error
-    digest = hashlib.sha256(data).hexdigest()
-    if digest != entry["sha256"]:
-        raise IntegrityFailure(
-            "E503", str(path), f"SHA-256 {digest}", str(entry["sha256"]), "restore the file"
-        )
-    return data
-
-
-def _absent(path: Path) -> InputRefused:
-    return InputRefused(
-        "E102", str(path), "missing", "card.json and the files it names",
-        "give the folder of a finished cxr train report",
-    )  # fmt: skip
-
-
-def _damaged(folder: Path, observed: str) -> IntegrityFailure:
-    return IntegrityFailure(
-        "E501", str(folder / "card.json"), observed, "the card of a report model",
-        "restore the file",
-    )  # fmt: skip
 
 
 def _unfit(observed: str) -> IntegrityFailure:
