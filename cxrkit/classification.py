@@ -5,7 +5,6 @@ Runs the ONNX file that `cxr train classification` writes; torch is not needed.
 
 import hashlib
 import io
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,8 @@ from typing import Any, Literal, get_args
 import cv2
 import numpy as np
 
-from cxrkit.errors import InputRefused, IntegrityFailure
+from cxrkit import model_folder
+from cxrkit.errors import InputRefused
 from cxrkit.imaging import masks
 from cxrkit.imaging.contrast import clahe
 from cxrkit.segmentation import SIZE, squash
@@ -148,26 +148,15 @@ def load(folder: Path) -> Classifier:
     """The network of a finished `cxr train classification`, on one thread.
 
     Raises:
-        InputRefused: E102, there is no model; E506, it is one for another task.
+        InputRefused: E102, there is no model; E505, a pickle; E506, it is one for another task.
         IntegrityFailure: E501, its card is damaged; E503, its files are not those of the card.
     """
+    card = model_folder.card(folder, TASK)
     try:
-        card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise _absent(folder / "card.json") from error
-    except ValueError as error:
-        raise _damaged(folder, "no JSON") from error
-    task = card.get("task") if isinstance(card, dict) else None
-    if task != TASK:
-        raise InputRefused(
-            "E506", str(folder), f"a model for {task or 'another task'}", TASK,
-            "give the OUT of cxr train classification",
-        )  # fmt: skip
-    try:
-        model, head = (_checked(folder, card["files"][name]) for name in ("float32", "head"))
-        return of_card(card, model, head)
+        files = [model_folder.file(folder, card["files"][n], TASK) for n in ("float32", "head")]
+        return of_card(card, *files)
     except (KeyError, TypeError) as error:
-        raise _damaged(folder, "it lacks what a model's card has") from error
+        raise model_folder.damaged(folder, "it lacks what a model's card has") from error
 
 
 def of_card(card: Mapping[str, Any], model: bytes, head: bytes) -> Classifier:
@@ -184,45 +173,12 @@ def of_card(card: Mapping[str, Any], model: bytes, head: bytes) -> Classifier:
     )
 
 
-def _checked(folder: Path, entry: Mapping[str, Any]) -> bytes:
-    """A file of the model whose SHA-256 is that of the card."""
-    try:
-        data: bytes = (folder / entry["file"]).read_bytes()
-    except FileNotFoundError as error:
-        raise _absent(folder / entry["file"]) from error
-    digest = hashlib.sha256(data).hexdigest()
-    if digest != entry["sha256"]:
-        raise IntegrityFailure(
-            "E503", entry["file"], f"SHA-256 {digest}", entry["sha256"], "restore the file"
-        )
-    return data
-
-
-def _absent(path: Path) -> InputRefused:
-    return InputRefused(
-        "E102", str(path), "missing", "card.json and the files it names",
-        "give the folder of a finished cxr train classification",
-    )  # fmt: skip
-
-
-def _damaged(folder: Path, observed: str) -> IntegrityFailure:
-    return IntegrityFailure(
-        "E501", str(folder / "card.json"), observed, "the card of a classifier", "restore the file"
-    )
-
-
 def onnxruntime(data: bytes) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
     """A function from an input to logits and the last map, see `Classifier`, on one thread."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
+    session = model_folder.session(data, ["logits", "features"])
 
     def run(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        logits, features = session.run(["logits", "features"], {name: image[None]})
+        logits, features = session({"image": image[None]})
         return logits[0], features[0]
 
     return run

@@ -1,4 +1,4 @@
-"""What is given to `cxr predict`: files, folders, archives; a bad file goes aside with its reason."""
+"""What `cxr predict` is given: files, folders, archives; a bad file goes aside with its reason."""
 
 import csv
 from pathlib import Path
