@@ -126,8 +126,9 @@ def test_a_folder_without_weights_says_what_is_missing(tmp_path: Path) -> None:
         load("excluded", "onnxruntime", weights=tmp_path)
 
 
-def test_shipped_card_states_data_recipe_and_scores() -> None:
-    card = json.loads((segmentation.WEIGHTS / "card.json").read_text())
+@pytest.mark.parametrize("name", segmentation.SHIPPED)
+def test_shipped_card_states_data_recipe_and_scores(name: str) -> None:
+    card = json.loads((segmentation.weights_folder(name) / "card.json").read_text())
     assert {d["archive"] for d in card["data"]} == {"shenzhen", "v7", "guangzhou"}
     assert all(d["terms"] and d["citation"] for d in card["data"])
     assert card["outputs"] == ["excluded", "included"]
@@ -135,6 +136,20 @@ def test_shipped_card_states_data_recipe_and_scores() -> None:
         for score in scores.values():
             low, high = score["dice_95_interval"]
             assert low <= score["dice"] <= high
+
+
+def test_the_small_network_is_within_half_a_point_on_the_same_patients() -> None:
+    whole, small = (
+        json.loads((folder / "card.json").read_text()) for folder in segmentation.SHIPPED.values()
+    )
+    assert whole["split_sha256"] == small["split_sha256"]
+    assert small["parameters"] < whole["parameters"]
+    for archive, scores in whole["scores"]["int8"].items():
+        assert small["scores"]["int8"][archive]["dice"] > scores["dice"] - 0.005
+
+
+def test_a_path_is_no_name(tmp_path: Path) -> None:
+    assert segmentation.weights_folder(str(tmp_path)) == tmp_path
 
 
 @pytest.fixture(scope="module")
