@@ -56,6 +56,7 @@ def float32(
         # The tracing exporter folds batch norm and embeds the weights; its successor leaves them
         # in a second file. torch announces its end, and our range for torch ends before.
         warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.filterwarnings("ignore", "Constant folding", UserWarning)  # of a strided slice
         path = Path(folder) / "model.onnx"
         torch.onnx.export(
             deployed,

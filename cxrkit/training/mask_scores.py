@@ -4,6 +4,7 @@ Scores of masks that hold the lung behind the heart are never averaged with thos
 those of one archive with another's: the difference would be the drawers', not the network's.
 """
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, isfinite
@@ -68,15 +69,23 @@ def measure(found: np.ndarray, drawn: np.ndarray) -> Agreement:
         return _EQUAL
     if a == 0 or b == 0:
         return _ONE_EMPTY
+    with warnings.catch_warnings():
+        # MONAI 1.6 passes an argument to itself that it has deprecated.
+        warnings.simplefilter("ignore", FutureWarning)
+        distances = _distances(found, drawn)
+    return Agreement(
+        2 * overlap / (a + b), overlap / (a + b - overlap), overlap / b, overlap / a, *distances
+    )
+
+
+def _distances(found: np.ndarray, drawn: np.ndarray) -> tuple[float, float]:
+    """95 % Hausdorff distance and mean symmetric surface distance of masks that are not empty."""
     first, second = (torch.from_numpy(m[None, None].astype(np.float32)) for m in (found, drawn))
     hausdorff = compute_hausdorff_distance(first, second, include_background=True, percentile=95)
     surface = compute_average_surface_distance(
         first, second, include_background=True, symmetric=True
     )
-    return Agreement(
-        2 * overlap / (a + b), overlap / (a + b - overlap), overlap / b, overlap / a,
-        hausdorff.item(), surface.item(),
-    )  # fmt: skip
+    return hausdorff.item(), surface.item()
 
 
 def siim_dice(found: np.ndarray, drawn: np.ndarray) -> float:
