@@ -66,8 +66,9 @@ def each(
     make: Callable[[Given, Radiograph], Made],
     out: Path,
     progress: Callable[[int], None],
+    smallest: int = SIZE,
 ) -> Iterator[tuple[Given, Made]]:
-    """What `make` gives for each radiograph, in order; its pixels may be reduced, to 224 or more.
+    """What `make` gives for each radiograph, in order; its sides may be reduced to `smallest`.
 
     `make` may raise ItemFault too. Faults go to quarantine.csv in `out`, written at the end; there
     is none where all went well.
@@ -75,7 +76,7 @@ def each(
     faults: list[tuple[Given, ItemFault]] = []
     for done, one in enumerate(given, 1):
         try:
-            yield one, make(one, _radiograph(one))
+            yield one, make(one, _radiograph(one, smallest))
         except ItemFault as fault:
             faults.append((one, fault))
         progress(done)
@@ -93,12 +94,12 @@ def _write(path: Path, faults: Sequence[tuple[Given, ItemFault]]) -> None:
             writer.writerow([one.id, one.record.image, why.code, str(why), why.remedy])
 
 
-def _radiograph(one: Given) -> Radiograph:
+def _radiograph(one: Given, smallest: int) -> Radiograph:
     if one.record.fault:
         raise ItemFault(
             "E103", one.record.image, one.record.fault, "a whole row", "mend the archive's table"
         )
-    return radiograph.read(one.path, smallest=SIZE)
+    return radiograph.read(one.path, smallest=smallest)
 
 
 def quarantined(out: Path) -> int:

@@ -9,10 +9,8 @@ import typer
 from cxrkit import finding_masks, inputs
 from cxrkit.cli import counted
 from cxrkit.finding_masks import Found
-from cxrkit.imaging import radiograph
 from cxrkit.imaging.radiograph import Radiograph
 from cxrkit.inputs import Given
-from cxrkit.segmentation import SIZE
 
 TABLE, BOXES = "findings.csv", "boxes.csv"
 # EncodedPixels as in the challenge's table: gaps and lengths down columns, -1 where nothing is.
@@ -37,8 +35,6 @@ def finding(
     out.mkdir(parents=True, exist_ok=True)
 
     def find(one: Given, picture: Radiograph) -> tuple[Radiograph, Found]:
-        if finder.size != SIZE:  # it was read for another size
-            picture = radiograph.read(one.path, smallest=finder.size)
         return picture, finding_masks.find(picture, finder)
 
     with (
@@ -50,7 +46,7 @@ def finding(
         parts = csv.writer(boxes, lineterminator="\n")
         table.writerow(COLUMNS)
         parts.writerow(BOX_COLUMNS)
-        for one, (picture, found) in inputs.each(given, find, out, progress):
+        for one, (picture, found) in inputs.each(given, find, out, progress, finder.size):
             name = (one.id, one.record.image)
             table.writerow((*name, picture.rows, picture.columns, f"{found.probability:.4f}",
                             len(found.boxes), f"{found.mask.mean():.6f}", found.rle))  # fmt: skip
