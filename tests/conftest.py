@@ -1,6 +1,7 @@
-"""Where the real radiographs are, for the tests that use them."""
+"""Where the real radiographs are, and what every test process starts with."""
 
 import os
+import signal
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: small nets gain nothing from two
@@ -15,3 +16,9 @@ def real_data() -> Path:
     if not root.is_dir():
         pytest.skip("no real radiographs here: set CXRKIT_REAL_DATA")
     return root
+
+
+def pytest_configure() -> None:
+    """A shell starts what runs in its background with SIGINT ignored, and children inherit that."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)

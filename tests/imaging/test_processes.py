@@ -28,11 +28,6 @@ if __name__ == "__main__":
 """
 
 
-def default_interrupt() -> None:
-    """A shell starts what runs in its background with SIGINT ignored, and children inherit that."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 def test_the_signal_waits_until_the_end() -> None:
     came: list[int] = []
     before = signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
@@ -54,10 +49,7 @@ def test_a_process_never_gets_the_signal(tmp_path: Path, around: str, untouched:
     """The second shows that the first can fail."""
     script = tmp_path / "hit.py"
     script.write_text(HIT_AT_ONCE.format(around=around))
-    done = subprocess.run(
-        [sys.executable, script], capture_output=True, text=True, check=True,
-        preexec_fn=default_interrupt,
-    )  # fmt: skip
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
     assert (done.stdout.strip() == "0") == untouched, done.stderr
     assert not (untouched and done.stderr)
 
@@ -69,7 +61,6 @@ def test_verify_ends_without_a_traceback(tmp_path: Path, wait: float) -> None:
     process = subprocess.Popen(
         [*CXR, "verify", "folder", str(root), "--workers", "2"],
         start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        preexec_fn=default_interrupt,
     )  # fmt: skip
     parent = psutil.Process(process.pid)
     while process.poll() is None and not spawned(parent):
