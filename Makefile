@@ -30,7 +30,7 @@ crash: $(VENV)/all
 	$(BIN)/python -m pytest -m slow tests/pipeline
 
 training: $(VENV)/all
-	$(BIN)/python -m pytest -m slow tests/training
+	$(BIN)/python -m pytest -m slow tests/training tests/models tests/cli
 
 slow: crash training
 

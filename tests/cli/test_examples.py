@@ -117,7 +117,15 @@ def models(archives: Path) -> Path:
     return archives
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+def with_torch(name: str) -> bool:
+    """Whether the example trains a network, or needs one that must be trained first."""
+    return name.startswith(("cxr train", "cxr compare", "cxr predict", "cxr report"))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=[pytest.mark.slow] if with_torch(n) else []) for n in COMMANDS],
+)
 def test_the_example_in_the_help_runs(
     name: str, workplace: Path, request: pytest.FixtureRequest
 ) -> None:

@@ -13,6 +13,8 @@ from cxrkit.models.architectures import ARCHITECTURES, segmentation
 from cxrkit.models.classifier import CLASSIFIERS, Classifier, classifier
 from cxrkit.models.sa_unet import Up
 
+pytestmark = pytest.mark.slow  # many networks, or many processes
+
 SIZE = 64
 
 

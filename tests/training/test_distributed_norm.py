@@ -14,6 +14,8 @@ from cxrkit.models.sa_unet import SAUNet
 from cxrkit.training import distributed
 from cxrkit.training.distributed import Group, SpanningBatchNorm
 
+pytestmark = pytest.mark.slow  # many networks, or many processes
+
 SIZES = (3, 2)  # samples of the two processes; unequal, so that counts matter
 SECONDS = 120
 FAR = 1000.0  # a mean large beside its variance: one sum of squares in float32 loses all of it

@@ -29,6 +29,8 @@ from cxrkit.training.report_observer import Observer, Room
 from cxrkit.training.report_runs import Plan
 from cxrkit.training.samples import Sample
 
+pytestmark = pytest.mark.slow  # many networks, or many processes
+
 EVERY = ("constant", "nearest", "sentences", "decoder")
 
 
