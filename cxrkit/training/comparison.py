@@ -107,7 +107,7 @@ def recipes(
 
 
 def milliseconds(folder: Path, output: Any, precision: str) -> float:
-    """The median processor time of one image through the network alone, ONNX Runtime, one thread."""
+    """The median processor time of one image through the network: ONNX Runtime, one thread."""
     segmenter = load(output, ENGINES[0], precision, folder)
     image = np.random.default_rng(0).random((SIZE, SIZE), dtype=np.float32)
     times = []
