@@ -72,8 +72,8 @@ def test_the_leak_stands_beside_the_honest_figure(
     }
     with (tmp_path / "cxlseg" / "split.csv").open(newline="") as file:
         dealt = list(csv.DictReader(file))
-    held_back = {r["image_id"] for r in dealt if not r["copy"]}
-    copied = {r["image_id"] for r in dealt if r["copy"]}
+    held_back = {(r["archive"], r["image_id"]) for r in dealt if not r["copy"]}
+    copied = {(r["archive"], r["image_id"]) for r in dealt if r["copy"]}
     assert held_back
     assert not held_back & copied
     page = (tmp_path / "cxlseg" / "card.md").read_text()
