@@ -25,7 +25,7 @@ LAYERS = (
     ("archives", "models", "phantom"),
     ("model_folder",),
     ("segmentation",),
-    ("classification", "finding_masks", "inputs"),
+    ("classification", "finding_masks", "inputs", "sources"),
     ("report_writing",),
     ("quality", "verification"),
     ("pipeline",),

@@ -16,11 +16,12 @@ from pathlib import Path
 
 import polars as pl
 
+from cxrkit import sources
 from cxrkit.pipeline import csv_files, durable, quarantine
 from cxrkit.pipeline.block import Line, Lines
 from cxrkit.terms import OBSERVATIONS
 
-RECORDS = "records.parquet"
+RECORDS = sources.RECORDS
 QUARANTINE = "quarantine.csv"
 _IDS = ("dicom_id", "subject_id", "study_id")
 _PUBLISHED = (

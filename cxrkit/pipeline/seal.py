@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from cxrkit import sources
 from cxrkit.errors import IntegrityFailure
 from cxrkit.pipeline import durable
 
-SUMS = "SHA256SUMS.txt"
+SUMS = sources.SUMS
 RUN = "run.json"
 
 

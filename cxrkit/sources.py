@@ -1,0 +1,82 @@
+"""What `duplicates`, `split`, `leakage` and `quality` are given: archives and datasets as tables.
+
+A source is ARCHIVE:ROOT, the folder of a dataset that `cxr build` wrote, or any other folder of
+radiographs.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from cxrkit import archives, records
+from cxrkit.errors import InputRefused
+from cxrkit.records import LABEL
+from cxrkit.terms import OBSERVATIONS
+
+RECORDS = "records.parquet"  # of a dataset
+SUMS = "SHA256SUMS.txt"  # written last: a dataset that has it is whole
+
+
+@dataclass(frozen=True)
+class Source:
+    """Images of one archive or dataset."""
+
+    name: str  # as the user wrote it
+    root: Path  # what `image` in `table` is relative to
+    table: pl.DataFrame  # a records table, see `records.frame`, sorted by image
+    # Of a dataset its records.parquet, row by row the images of `table`; see docs/dataset.md.
+    built: pl.DataFrame | None = None
+
+
+def read(text: str) -> Source:
+    """The images of a source. Of a dataset, `image` is the lung-segmented file below its folder.
+
+    Raises:
+        InputRefused: E101, there is no such source, it holds no image or is no whole dataset; and
+            as the adapter's `records`.
+    """
+    folder = Path(text)
+    if (folder / RECORDS).is_file():
+        return _dataset(text, folder)
+    archive, colon, root = text.partition(":")
+    if colon and archive in archives.names():
+        return Source(text, Path(root), archives.table(archives.load(archive), Path(root)))
+    if folder.is_dir():
+        return Source(text, folder, archives.table(archives.load("folder"), folder))
+    raise InputRefused(
+        "E101", text, "no dataset, no ARCHIVE:ROOT and no folder",
+        f"a folder with {RECORDS}, or one of {', '.join(archives.names())} and its folder",
+        "check the path",
+    )  # fmt: skip
+
+
+def _dataset(text: str, folder: Path) -> Source:
+    if not (folder / SUMS).is_file():
+        raise InputRefused(
+            "E101", text, "no whole dataset", f"a folder with {SUMS}", "run cxr build to its end"
+        )
+    built = pl.read_parquet(folder / RECORDS).sort("segmented")
+    if built.is_empty():
+        raise InputRefused(
+            "E101", text, "the dataset holds no image", "one or more",
+            "see its quarantine.csv for the reasons",
+        )  # fmt: skip
+    return Source(text, folder, _table(built, OBSERVATIONS), built)
+
+
+def _table(built: pl.DataFrame, observations: Sequence[str]) -> pl.DataFrame:
+    """The records of a dataset: the 14 observations, and the archive's labels by their names."""
+    own = [json.loads(text or "{}") for text in built["labels"]]
+    names = sorted({name for found in own for name in found}.difference(observations))
+    facts = [name for name in records.FIELDS if name not in ("archive", "image", "fault")]
+    table = built.select(
+        pl.col("segmented").alias("image"),
+        *facts,
+        *(pl.col(name).alias(LABEL + name) for name in observations),
+    ).with_columns(
+        pl.Series(LABEL + name, [found.get(name) for found in own], pl.Int8) for name in names
+    )
+    return records.completed(table, built["archive"][0], observations)
