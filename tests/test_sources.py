@@ -39,7 +39,7 @@ def test_an_archive_a_dataset_and_a_folder_say_the_same_of_an_image(
         archive / "ChinaSet_AllFiles/CXR_png",
     )
     assert listed.built is None and built.built is not None
-    same = ["archive", "image_id", "patient_id", "sex", "age", "rows", LABEL + "Tuberculosis"]
+    same = ["archive", "image_id", "patient_id", "sex", "age", LABEL + "Tuberculosis"]
     assert (
         built.table.sort("image_id").select(same).equals(listed.table.sort("image_id").select(same))
     )
