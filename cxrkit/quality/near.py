@@ -1,0 +1,198 @@
+"""Near copies among many fingerprints: every pair is looked at, none is lost in a hash.
+
+The vectors of `spectrum` are multiplied block by block, which two cores do for all pairs of 250,000
+images in a minute or two: every pair at `ALIKE` or above is a candidate, and memory is that of the
+fingerprints and of a block. Candidates are compared by `likeness` and joined as they are found. A
+pair of one group is not compared again, so thousands of copies of one image take linear time.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from cxrkit.quality import likeness, spectrum
+from cxrkit.quality.likeness import NEAR, Compared
+
+# Of vectors: pairs below are not compared. On V7 one in a thousand pairs of other patients is
+# above, and 99 of 100 crops by a tenth (docs/duplicates.md).
+ALIKE = 0.6
+
+_UNSURE = 0.1  # of the vectors' second part: below, it does not tell a mirror image
+_ROWS, _COLUMNS = 512, 4096  # of the product at a time
+_MOST = 5000  # comparisons of one image; what is beyond is counted as left out
+_SHARE = 1024  # comparisons that a thread takes at a time
+
+_Pairs = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # first, second, alike, mirrored
+
+
+@dataclass(frozen=True)
+class Links:
+    """Pairs of copies that hold each group together, (L,) arrays.
+
+    `first` and `second` are indices, `similarity` is from 0 to 1; `mirrored` and `inverted` say how
+    one was made of the other. `left_out` counts candidates that were not compared.
+    """
+
+    first: np.ndarray
+    second: np.ndarray
+    similarity: np.ndarray
+    mirrored: np.ndarray
+    inverted: np.ndarray
+    left_out: int
+
+
+def find(
+    fingerprints: np.ndarray,
+    workers: int = 1,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Links:
+    """The links among (N, BYTES) uint8 fingerprints: groups are what they connect.
+
+    Args:
+        fingerprints: in an order that does not depend on chance.
+        workers: threads; the links are the same.
+        progress: called with the fingerprints whose pairs are done, and their number.
+    """
+    whole = np.ascontiguousarray(fingerprints).view(f"V{fingerprints.shape[1]}").ravel()
+    _, firsts, inverse = np.unique(whole, return_index=True, return_inverse=True)
+    again = np.flatnonzero(firsts[inverse] != np.arange(len(whole)))
+    distinct = np.sort(firsts)
+    found = _Found(np.arange(len(distinct)), np.zeros(len(distinct), np.int64))
+    _search(fingerprints[distinct], found, workers, progress)
+    links = [np.concatenate(column) for column in zip(*found.links, strict=True)]
+    first, second, *rest = links or [np.zeros(0, t) for t in (int, int, float, bool, bool)]
+    equal = (np.ones(len(again)), np.zeros(len(again), bool), np.zeros(len(again), bool))
+    return Links(
+        np.concatenate([firsts[inverse][again], distinct[first]]),
+        np.concatenate([again, distinct[second]]),
+        *(np.concatenate(pair) for pair in zip(equal, rest, strict=True)),
+        left_out=sum(found.left_out),
+    )
+
+
+def groups(number: int, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """For each of so many things the smallest index of its group: what the pairs connect."""
+    root = np.arange(number)
+    _connect(root, first, second)
+    return _flat(root)
+
+
+@dataclass(frozen=True)
+class _Found:
+    root: np.ndarray  # (N,): leads to the smallest index of a group
+    compared: np.ndarray  # (N,): comparisons of each
+    links: list[tuple[np.ndarray, ...]] = field(default_factory=list)
+    left_out: list[int] = field(default_factory=list)
+
+
+def _search(
+    fingerprints: np.ndarray,
+    found: _Found,
+    workers: int,
+    progress: Callable[[int, int], None],
+) -> None:
+    vectors = spectrum.vectors(fingerprints)
+    outlined = likeness.outlines(fingerprints)
+    with ThreadPoolExecutor(workers) as pool:
+
+        def compare(pairs: _Pairs) -> Compared:
+            first, second, _, mirrored = pairs
+            parts = range(0, len(first), _SHARE)
+            shares = [[a[at : at + _SHARE] for a in (first, second, mirrored)] for at in parts]
+            done = pool.map(lambda s: likeness.compare(fingerprints, outlined, *s), shares)
+            return likeness.together(list(done))
+
+        for row, pairs in _candidates(*vectors, pool, workers):
+            _join(found, pairs, compare)
+            progress(row, len(fingerprints))
+
+
+def _candidates(
+    kept: np.ndarray, turned: np.ndarray, pool: ThreadPoolExecutor, workers: int
+) -> Iterator[tuple[int, _Pairs]]:
+    """Every pair at `ALIKE` or above, block after block, with the rows that are done by then."""
+    number = len(kept)
+    blocks = (
+        (row, column) for row in range(0, number, _ROWS) for column in range(row, number, _COLUMNS)
+    )
+    waiting: deque[tuple[int, Future[_Pairs]]] = deque()
+    for row, column in blocks:
+        waiting.append((row, pool.submit(_block, kept, turned, row, column)))
+        if len(waiting) > 2 * workers:
+            done, pairs = waiting.popleft()
+            yield done, pairs.result()
+    for done, pairs in waiting:
+        yield min(done + _ROWS, number), pairs.result()
+
+
+def _block(kept: np.ndarray, turned: np.ndarray, row: int, column: int) -> _Pairs:
+    rows, columns = slice(row, row + _ROWS), slice(column, column + _COLUMNS)
+    straight = kept[rows] @ kept[columns].T
+    swapped = turned[rows] @ turned[columns].T
+    straight += np.abs(swapped)
+    i, j = np.nonzero(straight >= ALIKE)
+    later = i + row < j + column
+    i, j = i[later], j[later]
+    alike, sign = straight[i, j], swapped[i, j]
+    ways = [np.flatnonzero(sign > -_UNSURE), np.flatnonzero(sign < _UNSURE)]
+    both = np.concatenate(ways)
+    mirrored = np.repeat([False, True], [len(w) for w in ways])
+    order = np.argsort(-alike[both], kind="stable")
+    both, mirrored = both[order], mirrored[order]
+    return i[both] + row, j[both] + column, alike[both], mirrored
+
+
+def _join(found: _Found, pairs: _Pairs, compare: Callable[[_Pairs], Compared]) -> None:
+    """Compare pairs, the most alike first, until each is compared or within a group.
+
+    In the first rounds each group has its best pair alone, so that a crowd of copies is one group
+    before most of its pairs are met.
+    """
+    for most in (1, 1, None):
+        root = _flat(found.root)
+        apart = root[pairs[0]] != root[pairs[1]]
+        pairs = _taken(pairs, apart)
+        if not len(pairs[0]):
+            return
+        first, second = root[pairs[0]], root[pairs[1]]
+        chosen = np.ones(len(first), bool)
+        if most:
+            chosen[:] = False
+            for side in (first, second):
+                chosen[np.unique(side, return_index=True)[1]] = True
+        fresh = chosen & (found.compared[pairs[0]] < _MOST)
+        if not most:
+            found.left_out.append(int((~fresh).sum()))
+        taken = _taken(pairs, fresh)
+        np.add.at(found.compared, taken[0], 1)
+        result = compare(taken)
+        near = result.similarity >= NEAR
+        linked = [a[near] for a in (taken[0], taken[1], *result.columns())]
+        found.links.append(tuple(linked))
+        _connect(found.root, linked[0], linked[1])
+        pairs = _taken(pairs, ~fresh)
+
+
+def _taken(pairs: _Pairs, which: np.ndarray) -> _Pairs:
+    first, second, alike, mirrored = pairs
+    return first[which], second[which], alike[which], mirrored[which]
+
+
+def _connect(root: np.ndarray, first: np.ndarray, second: np.ndarray) -> None:
+    """Lead both of each pair to one root, the smaller."""
+    for i, j in zip(first.tolist(), second.tolist(), strict=True):
+        while root[i] != i:
+            root[i] = i = root[root[i]]
+        while root[j] != j:
+            root[j] = j = root[root[j]]
+        root[max(i, j)] = min(i, j)
+
+
+def _flat(root: np.ndarray) -> np.ndarray:
+    """Each led straight to its root."""
+    while not np.array_equal(flat := root[root], root):
+        root = flat
+    return flat
