@@ -1,10 +1,10 @@
-"""Learn `cxrkit/quality/axes.npz` from rendered chests and copies of them; the same bytes each time.
+"""Learn `cxrkit/quality/axes.npz` from rendered chests and their copies; the same bytes each time.
 
     nice -n 10 python benchmarks/duplicates_axes.py [--chests 400]
 
-No real radiograph is involved. Within is the scatter of a chest and its changed copies, between that
-of different chests; the axes are those of the largest quotients, each weighed by how much of the
-difference along it is not a copy's.
+No real radiograph is involved. Within is the scatter of a chest and its changed copies, between
+that of different chests; the axes are those of the largest quotients, each weighed by how much of
+the difference along it is not a copy's.
 """
 
 import argparse

@@ -61,13 +61,18 @@ def detail(fixed: np.ndarray, moving: np.ndarray, place: np.ndarray) -> np.ndarr
     seen = _view(moving, place)
     pair = [_centred(fine(p), seen.inside) for p in (fixed, seen.picture)]
     value = (pair[0] * pair[1]).sum((1, 2)) / (_norm(pair[0]) * _norm(pair[1]))
-    return np.where(seen.inside.mean((1, 2)) < _LEAST, np.float32(0), value)
+    return np.asarray(np.where(seen.inside.mean((1, 2)) < _LEAST, 0, value), np.float32)
 
 
 def fine(pictures: np.ndarray) -> np.ndarray:
     """(N, S, S) less a Gaussian mean of sigma one place."""
+    return np.asarray(pictures - smoothed(pictures))
+
+
+def smoothed(pictures: np.ndarray) -> np.ndarray:
+    """(N, S, S) after a Gaussian mean of sigma one place."""
     smooth = _smoothing(pictures.shape[1])
-    return np.asarray(pictures - smooth @ pictures @ smooth.T)
+    return np.asarray(smooth @ pictures @ smooth.T)
 
 
 @cache
@@ -122,7 +127,7 @@ def _centred(pictures: np.ndarray, inside: np.ndarray) -> np.ndarray:
 
 
 def _norm(pictures: np.ndarray) -> np.ndarray:
-    return np.sqrt((pictures * pictures).sum((1, 2))) + np.float32(1e-3)
+    return np.asarray(np.sqrt((pictures * pictures).sum((1, 2))) + np.float32(1e-3))
 
 
 def _step(laid: _View, seen: np.ndarray, residual: np.ndarray) -> np.ndarray:

@@ -37,7 +37,7 @@ def of(pixels: np.ndarray) -> bytes:
     places = cv2.resize(band, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     values = np.clip(np.rint(places / _STEP), -7, 7).astype(np.int8) + 8
     flat = values.astype(np.uint8).reshape(-1, 2)
-    return (flat[:, 0] << 4 | flat[:, 1]).tobytes()
+    return bytes(flat[:, 0] << 4 | flat[:, 1])
 
 
 def pictures(fingerprints: np.ndarray) -> np.ndarray:

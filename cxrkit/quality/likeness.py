@@ -1,11 +1,12 @@
 """Whether two fingerprints show one radiograph: laid over each other, their fine detail must agree.
 
-All chests have their large outlines in common, so after the fit only what is finer than a rib counts.
-Most pairs end at the first look, a cross-correlation of halved pictures; the rest are fitted.
+All chests have their large outlines in common, so after the fit only what is finer than a rib
+counts. Most pairs end at the first look, a cross-correlation of halved pictures.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -19,15 +20,15 @@ NEAR = 0.83
 _HALF = SIDE // 2
 _REACH = 3  # places of a halved picture that the first look moves it by
 _STRETCHES = (0.0, -0.1, 0.1)  # and stretches it by
-_GLIMPSE, _LOOK = 0.33, 0.48  # correlations below which a pair is dropped: unstretched, and best
-_COARSE = 0.7  # the same, of fitted halved pictures
-_STEPS = 6
-_BLOCK = 128  # pairs at a time: they stay in the cache
+_GLIMPSE, _LOOK = 0.33, 0.52  # correlations below which a pair is dropped: unstretched, and best
+_COARSE = 0.7  # the same, of the fine detail of fitted halves: other patients are below
+_STEPS = 4, 3  # of the fit of halves, and of the whole
+_BLOCK = 64  # pairs at a time: they stay in the cache
 
 
 @dataclass(frozen=True)
 class Compared:
-    """Of pairs, (N,) arrays: 0 to 1, 0 where the pair was dropped; and how the second was changed."""
+    """Of pairs, (N,): 0 to 1, 0 where it was dropped early; and how the second was changed."""
 
     similarity: np.ndarray
     mirrored: np.ndarray
@@ -46,7 +47,7 @@ def together(parts: Sequence[Compared]) -> Compared:
 
 
 def outlines(fingerprints: np.ndarray) -> np.ndarray:
-    """(N, SIDE / 2, SIDE / 2) int8: what the first look needs of each, kept while many are matched."""
+    """(N, SIDE / 2, SIDE / 2) int8: what the first look at a pair needs of each."""
     out = np.empty((len(fingerprints), _HALF, _HALF), np.int8)
     for at in range(0, len(fingerprints), _BLOCK):
         part = slice(at, at + _BLOCK)
@@ -93,11 +94,11 @@ def _fitted(fixed: np.ndarray, moving: np.ndarray) -> np.ndarray:
     if not len(left):
         return out
     halves = _halved(fixed[left]), _halved(moving[left])
-    place, value = alignment.fit(*halves, place[left], _STEPS)
-    good = np.abs(value) >= _COARSE
+    place, _ = alignment.fit(*halves, place[left], _STEPS[0])
+    good = np.abs(alignment.detail(*halves, place)) >= _COARSE
     left, place = left[good], place[good]
     if len(left):
-        place, _ = alignment.fit(fixed[left], moving[left], place, _STEPS)
+        place, _ = alignment.fit(fixed[left], moving[left], place, _STEPS[1])
         out[left] = alignment.detail(fixed[left], moving[left], place)
     return out
 
@@ -108,13 +109,21 @@ def _starts(fixed: np.ndarray, moving: np.ndarray) -> tuple[np.ndarray, np.ndarr
     place = np.zeros((len(fixed), 4), np.float32)
     best = np.full(len(fixed), -1, np.float32)
     for stretch in _STRETCHES:
-        tried = np.zeros((len(fixed), 4), np.float32)
-        tried[:, [0, 2]] = stretch
-        value, moves = _moved(outline, _outline(_halved(alignment.view(moving, tried))))
-        tried[:, [1, 3]] = moves * (1 + stretch) * 2 / (_HALF - 1)
+        matrix = _stretching(stretch)
+        value, moves = _moved(outline, _outline(matrix @ moving @ matrix.T))
         better = value > best
-        best[better], place[better] = value[better], tried[better]
+        best[better] = value[better]
+        place[better] = np.float32(stretch)
+        place[better, 1::2] = moves[better] * (1 + stretch) * 2 / (_HALF - 1)
     return place, best
+
+
+@cache
+def _stretching(stretch: float) -> np.ndarray:
+    """(SIDE / 2, SIDE): stretch along one axis, and halve."""
+    place = np.float32([[stretch, 0, 0, 0]])
+    columns = alignment.view(np.eye(SIDE, dtype=np.float32)[None], place)[0]
+    return np.asarray(columns.T.reshape(_HALF, 2, SIDE).mean(1), np.float32)
 
 
 def _moved(fixed: np.ndarray, moving: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -131,7 +140,7 @@ def _moved(fixed: np.ndarray, moving: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 def _outline(halves: np.ndarray) -> np.ndarray:
     """Fine detail, fading towards the edges, as int8."""
-    taper = np.sqrt(np.hanning(_HALF + 2)[1:-1])
+    taper = np.sqrt(np.hanning(_HALF + 2)[1:-1]).astype(np.float32)
     fine = alignment.fine(halves)
     fine = (fine - fine.mean((1, 2), keepdims=True)) * np.outer(taper, taper)
     largest = np.abs(fine).max((1, 2), keepdims=True) + 1e-6

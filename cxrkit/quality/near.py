@@ -6,6 +6,7 @@ fingerprints and of a block. Candidates are compared by `likeness` and joined as
 pair of one group is not compared again, so thousands of copies of one image take linear time.
 """
 
+import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,9 +17,9 @@ import numpy as np
 from cxrkit.quality import likeness, spectrum
 from cxrkit.quality.likeness import NEAR, Compared
 
-# Of vectors: pairs below are not compared. On V7 one in a thousand pairs of other patients is
-# above, and 99 of 100 crops by a tenth (docs/duplicates.md).
-ALIKE = 0.6
+# Of vectors: pairs below are not compared. On V7 two in ten thousand pairs of other patients are
+# above, and nine of ten crops by a tenth (docs/duplicates.md).
+ALIKE = 0.65
 
 _UNSURE = 0.1  # of the vectors' second part: below, it does not tell a mirror image
 _ROWS, _COLUMNS = 512, 4096  # of the product at a time
@@ -56,21 +57,20 @@ def find(
         workers: threads; the links are the same.
         progress: called with the fingerprints whose pairs are done, and their number.
     """
-    whole = np.ascontiguousarray(fingerprints).view(f"V{fingerprints.shape[1]}").ravel()
-    _, firsts, inverse = np.unique(whole, return_index=True, return_inverse=True)
-    again = np.flatnonzero(firsts[inverse] != np.arange(len(whole)))
-    distinct = np.sort(firsts)
+    same = _firsts(fingerprints)
+    again = np.flatnonzero(same != np.arange(len(same)))
+    distinct = np.flatnonzero(same == np.arange(len(same)))
     found = _Found(np.arange(len(distinct)), np.zeros(len(distinct), np.int64))
     _search(fingerprints[distinct], found, workers, progress)
-    links = [np.concatenate(column) for column in zip(*found.links, strict=True)]
-    first, second, *rest = links or [np.zeros(0, t) for t in (int, int, float, bool, bool)]
+    nothing = tuple(np.zeros(0, kind) for kind in (int, int, np.float32, bool, bool))
+    first, second, *how = (np.concatenate(c) for c in zip(nothing, *found.links, strict=True))
     equal = (np.ones(len(again)), np.zeros(len(again), bool), np.zeros(len(again), bool))
+    similarity, mirrored, inverted = (np.concatenate(pair) for pair in zip(equal, how, strict=True))
     return Links(
-        np.concatenate([firsts[inverse][again], distinct[first]]),
+        np.concatenate([same[again], distinct[first]]),
         np.concatenate([again, distinct[second]]),
-        *(np.concatenate(pair) for pair in zip(equal, rest, strict=True)),
-        left_out=sum(found.left_out),
-    )
+        similarity, mirrored, inverted, sum(found.left_out),
+    )  # fmt: skip
 
 
 def groups(number: int, first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -148,32 +148,39 @@ def _block(kept: np.ndarray, turned: np.ndarray, row: int, column: int) -> _Pair
 def _join(found: _Found, pairs: _Pairs, compare: Callable[[_Pairs], Compared]) -> None:
     """Compare pairs, the most alike first, until each is compared or within a group.
 
-    In the first rounds each group has its best pair alone, so that a crowd of copies is one group
-    before most of its pairs are met.
+    As long as groups grow, each has its best pair alone: a crowd of copies is one group before most
+    of its pairs are met.
     """
-    for most in (1, 1, None):
-        root = _flat(found.root)
-        apart = root[pairs[0]] != root[pairs[1]]
-        pairs = _taken(pairs, apart)
-        if not len(pairs[0]):
-            return
-        first, second = root[pairs[0]], root[pairs[1]]
-        chosen = np.ones(len(first), bool)
-        if most:
-            chosen[:] = False
-            for side in (first, second):
-                chosen[np.unique(side, return_index=True)[1]] = True
-        fresh = chosen & (found.compared[pairs[0]] < _MOST)
-        if not most:
-            found.left_out.append(int((~fresh).sum()))
-        taken = _taken(pairs, fresh)
+    grown = True
+    while len((pairs := _apart(pairs, found.root))[0]):
+        chosen = np.full(len(pairs[0]), not grown)
+        if grown:
+            root = _flat(found.root)
+            for side in pairs[:2]:
+                chosen[np.unique(root[side], return_index=True)[1]] = True
+        fresh = found.compared[pairs[0]] < _MOST
+        found.left_out.append(int((chosen & ~fresh).sum()))
+        taken = _taken(pairs, chosen & fresh)
         np.add.at(found.compared, taken[0], 1)
         result = compare(taken)
         near = result.similarity >= NEAR
-        linked = [a[near] for a in (taken[0], taken[1], *result.columns())]
+        linked = [a[near] for a in (*taken[:2], *result.columns())]
         found.links.append(tuple(linked))
         _connect(found.root, linked[0], linked[1])
-        pairs = _taken(pairs, ~fresh)
+        grown = bool(near.any())
+        pairs = _taken(pairs, ~chosen)
+
+
+def _apart(pairs: _Pairs, root: np.ndarray) -> _Pairs:
+    flat = _flat(root)
+    return _taken(pairs, flat[pairs[0]] != flat[pairs[1]])
+
+
+def _firsts(fingerprints: np.ndarray) -> np.ndarray:
+    """(N,): for each the index of the first that is equal to it."""
+    seen: dict[bytes, int] = {}
+    digests = (hashlib.blake2b(row, digest_size=16).digest() for row in fingerprints)
+    return np.array([seen.setdefault(d, i) for i, d in enumerate(digests)], np.int64)
 
 
 def _taken(pairs: _Pairs, which: np.ndarray) -> _Pairs:
@@ -193,6 +200,6 @@ def _connect(root: np.ndarray, first: np.ndarray, second: np.ndarray) -> None:
 
 def _flat(root: np.ndarray) -> np.ndarray:
     """Each led straight to its root."""
-    while not np.array_equal(flat := root[root], root):
+    while not np.array_equal(flat := np.asarray(root[root]), root):
         root = flat
     return flat
