@@ -4,10 +4,6 @@ import csv
 import io
 import json
 import os
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -15,14 +11,13 @@ from typing import Annotated
 import typer
 
 from cxrkit import archives
+from cxrkit.cli import stages
 from cxrkit.errors import NAMES, GateFailed, InputRefused
 from cxrkit.pipeline.run import require_file
 from cxrkit.verification.report import GROUPS, NEED_IMAGES, Check, Report
 from cxrkit.verification.verify import Options
 from cxrkit.verification.verify import verify as run
 
-Update = Callable[[str, int, int], None]
-_SECONDS = 10.0  # between two plain lines
 _SUMMARY = {
     "holds": "hold", "false": "false as published", "differs": "differ", "failed": "failed",
     "unverifiable": "unverifiable",
@@ -63,7 +58,7 @@ def verify(
         require_file(bad_list, "--list", root)
     left_out = (*(NEED_IMAGES if tables_only else ()), *(skip or ()))
     options = Options(tuple(dict.fromkeys(left_out)), sample, seed, workers)
-    with _shown() as update:
+    with stages.shown() as update:
         report = run(archive, root, options, update)
     print(_json(report) if as_json else _text(report))
     if bad_list is not None:
@@ -145,45 +140,3 @@ def _word(check: Check) -> str:
 
 def _number(value: int | None) -> str:
     return "-" if value is None else f"{value:,}"
-
-
-@contextmanager
-def _shown() -> Iterator[Update]:
-    """A function that shows on stderr how far it is: a bar on a terminal, else lines."""
-    if not sys.stderr.isatty():
-        yield _lines()
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-    from rich.progress import TimeRemainingColumn as Remaining
-
-    columns = (TextColumn("{task.description:>10}"), BarColumn(), MofNCompleteColumn())
-    rate = TextColumn("{task.fields[rate]}")
-    with Progress(*columns, rate, Remaining(), console=Console(stderr=True)) as bar:
-        tasks = {}
-        began = {}
-
-        def update(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what], began[what] = bar.add_task(what, rate=""), time.monotonic()
-            pace = done / max(time.monotonic() - began[what], 1e-3)
-            bar.update(tasks[what], total=total, completed=done, rate=f"{pace:,.0f}/s")
-
-        yield update
-
-
-def _lines() -> Update:
-    last = time.monotonic()
-    began: dict[str, float] = {}
-
-    def update(what: str, done: int, total: int) -> None:
-        nonlocal last
-        now = time.monotonic()
-        start = began.setdefault(what, now)
-        if now - last < _SECONDS or now == start:
-            return
-        last, pace = now, done / (now - start)
-        left = f"{(total - done) / pace:,.0f} s left" if pace else "waiting"
-        print(f"{what}: {done} of {total}, {pace:,.1f}/s, {left}", file=sys.stderr, flush=True)
-
-    return update

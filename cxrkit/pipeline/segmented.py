@@ -16,6 +16,7 @@ from cxrkit.imaging import radiograph, runlength
 from cxrkit.pipeline import block, labels, source
 from cxrkit.pipeline.block import Files, Line, Make
 from cxrkit.pipeline.plan import Item, rule_against
+from cxrkit.quality import fingerprint
 from cxrkit.segmentation import Lungs, Recipe, Segmenter
 from cxrkit.terms import OBSERVATIONS, MaskConvention
 
@@ -147,6 +148,7 @@ def _row(
         "flags": " ".join(picture.flags),
         "trace": json.dumps(picture.trace),
         "kind": picture.kind,
+        "fingerprint": fingerprint.as_text(fingerprint.of(picture.pixels)),
         "segmented_sha256": sums[0],
         "mask_jpeg_sha256": sums[1],
         "mask_sha256": sums[2],

@@ -121,7 +121,7 @@ def _starts(fixed: np.ndarray, moving: np.ndarray) -> tuple[np.ndarray, np.ndarr
 @cache
 def _stretching(stretch: float) -> np.ndarray:
     """(SIDE / 2, SIDE): stretch along one axis, and halve."""
-    place = np.float32([[stretch, 0, 0, 0]])
+    place = np.array([[stretch, 0, 0, 0]], np.float32)
     columns = alignment.view(np.eye(SIDE, dtype=np.float32)[None], place)[0]
     return np.asarray(columns.T.reshape(_HALF, 2, SIDE).mean(1), np.float32)
 

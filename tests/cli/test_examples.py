@@ -29,8 +29,8 @@ SHORTER = {
     "cxr train report": "--model constant",
     "cxr compare segmentation": "--what archives --epochs 1 --width 2",
 }
-# Commands of groups have files of their own; these two serve several.
-SHARED = {"counted", "gathered"}
+# Commands of groups have files of their own; these serve several.
+SHARED = {"counted", "gathered", "stages"}
 
 
 def commands(group: Any, name: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import pytest
 
-import cxrkit.cli
+from cxrkit.cli import stages
 from cxrkit.phantom.anatomy import render
 from cxrkit.phantom.subject import Subject
 
@@ -154,7 +154,7 @@ def test_elsewhere_a_line_is_written_now_and_then(
 ) -> None:
     now = [0.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    update = sys.modules[f"{cxrkit.cli.__name__}.verify"]._lines()
+    update = stages.lines()
     for second in range(0, 41, 4):
         now[0] = float(second)
         update("headers", second * 10, 1000)

@@ -1,0 +1,183 @@
+"""The fingerprints of all images of some sources, from a dataset's table or from the files."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from cxrkit import segmentation, sources
+from cxrkit.errors import InputRefused, ItemFault
+from cxrkit.imaging import processes, radiograph
+from cxrkit.quality import fingerprint
+from cxrkit.sources import Source
+
+COLUMN = "fingerprint"  # of records.parquet
+IMAGE = ("archive", "image_id", "patient_id", "source", "image")  # what names an image
+_CHUNK = 16  # images that a process reads at a time
+
+Progress = Callable[[str, int, int], None]  # what is being done, images done, and how many
+
+
+@dataclass(frozen=True)
+class Unread:
+    """An image that could not be compared, and why."""
+
+    source: str
+    image_id: str
+    image: str
+    code: str
+    message: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Prints:
+    """The images that can be compared, in the order of their names whatever the sources' order.
+
+    `images` has the columns `IMAGE`, `path` (of the radiograph; empty where only a dataset knows
+    it) and `sha256` (of its file); `fingerprints` is (N, BYTES) uint8, row by row the same images.
+    """
+
+    images: pl.DataFrame
+    fingerprints: np.ndarray
+    unread: tuple[Unread, ...]
+
+
+def gather(texts: Sequence[str], workers: int, progress: Progress) -> Prints:
+    """The images of the sources, see `sources.read`.
+
+    Raises:
+        InputRefused: E101, as `sources.read`, or not one image can be read; E103, a dataset without
+            fingerprints; E107, a source is given twice.
+    """
+    _require_distinct(texts)
+    tables, marks, unread = [], [], []
+    for source in [sources.read(text) for text in texts]:
+        if source.built is None:
+            table, found, bad = _read(source, workers, progress)
+            unread += bad
+        else:
+            table, found = _of_dataset(source, source.built)
+        tables.append(table)
+        marks.append(found)
+    images, fingerprints = pl.concat(tables), np.concatenate(marks)
+    if images.is_empty():
+        raise InputRefused(
+            "E101", ", ".join(texts), f"none of {len(unread)} images can be read",
+            "radiographs", f"look at the first: {unread[0].message}",
+        )  # fmt: skip
+    images = images.with_columns(number=pl.int_range(pl.len())).sort(IMAGE)
+    order = images["number"].to_numpy()
+    unread.sort(key=lambda one: (one.source, one.image))
+    return Prints(images.drop("number"), fingerprints[order], tuple(unread))
+
+
+def pixel_digests(
+    paths: Sequence[str], workers: int, progress: Callable[[int, int], None]
+) -> dict[str, str]:
+    """SHA-256 of size and pixels of whole radiographs by path; one that is gone is left out."""
+    chunks = ([*paths[at : at + _CHUNK]] for at in range(0, len(paths), _CHUNK))
+    found: dict[str, str] = {}
+    for part in processes.made(_pixels, chunks, workers, lambda path: {path: ""}):
+        found |= part
+        progress(len(found), len(paths))
+    return {path: digest for path, digest in found.items() if digest}
+
+
+def _pixels(paths: Sequence[str]) -> dict[str, str]:
+    return {path: _digest(Path(path)) for path in paths}
+
+
+def _digest(path: Path) -> str:
+    try:
+        pixels = radiograph.read(path).pixels
+    except ItemFault:
+        return ""
+    return hashlib.sha256(f"{pixels.shape}".encode() + pixels.tobytes()).hexdigest()
+
+
+def _require_distinct(texts: Sequence[str]) -> None:
+    seen: dict[str, str] = {}
+    for text in texts:
+        archive, colon, root = text.partition(":")
+        place = f"{archive}:{Path(root).resolve()}" if colon else str(Path(text).resolve())
+        if place in seen:
+            raise InputRefused(
+                "E107", text, f"it is given twice, first as {seen[place]}",
+                "each source once", "leave one out: copies within a source are found too",
+            )  # fmt: skip
+        seen[place] = text
+
+
+def _of_dataset(source: Source, built: pl.DataFrame) -> tuple[pl.DataFrame, np.ndarray]:
+    if COLUMN not in built.columns:
+        raise InputRefused(
+            "E103", f"{source.name}/{sources.RECORDS}", f"no column {COLUMN}",
+            "one of the present version", "build the dataset again, or give its archive",
+        )  # fmt: skip
+    name = f"{source.name}/{sources.RECORDS}"
+    table = built.select(
+        "archive", "image_id", "patient_id", pl.lit(source.name).alias("source"), "image",
+        pl.lit("").alias("path"), pl.col("source_sha256").alias("sha256"),
+    )  # fmt: skip
+    return table, fingerprint.from_texts(built[COLUMN].to_list(), name)
+
+
+_Read = list[tuple[int, str, bytes, tuple[str, str, str]]]  # row, SHA-256, fingerprint, fault
+
+
+def _read(
+    source: Source, workers: int, progress: Progress
+) -> tuple[pl.DataFrame, np.ndarray, list[Unread]]:
+    rows = list(source.table.select("image", "fault").iter_rows())
+    numbered = [(row, image) for row, (image, fault) in enumerate(rows) if not fault]
+    found: _Read = [
+        (row, "", b"", ("E103", fault, "mend the archive's table"))
+        for row, (_, fault) in enumerate(rows)
+        if fault
+    ]
+    chunks = (numbered[at : at + _CHUNK] for at in range(0, len(numbered), _CHUNK))
+    for part in processes.made(partial(_marked, source.root), chunks, workers, _died):
+        found += part
+        progress("reading", len(found), len(rows))
+    found.sort()
+    facts = source.table.select("archive", "image_id", "patient_id", "image")
+    good = [one for one in found if one[2]]
+    table = facts[[row for row, *_ in good]].select(
+        "archive", "image_id", "patient_id", pl.lit(source.name).alias("source"), "image",
+        pl.Series("path", [str(source.root / rows[row][0]) for row, *_ in good], pl.String),
+        pl.Series("sha256", [digest for _, digest, *_ in good], pl.String),
+    )  # fmt: skip
+    marks = np.frombuffer(b"".join(mark for _, _, mark, _ in good), np.uint8)
+    unread = [
+        Unread(source.name, facts["image_id"][row], rows[row][0], *fault)
+        for row, _, mark, fault in found
+        if not mark
+    ]
+    return table, marks.reshape(-1, fingerprint.BYTES), unread
+
+
+def _marked(root: Path, chunk: Sequence[tuple[int, str]]) -> _Read:
+    return [_mark(root, row, image) for row, image in chunk]
+
+
+def _mark(root: Path, row: int, image: str) -> tuple[int, str, bytes, tuple[str, str, str]]:
+    try:
+        data = radiograph.file_bytes(root / image)
+        pixels = radiograph.decode(data, image, segmentation.SIZE).pixels
+    except Exception as error:  # one file must never stop the others
+        fault = processes.fault_of(error, image)
+        return row, "", b"", (fault.code, str(fault), fault.remedy)
+    return row, hashlib.sha256(data).hexdigest(), fingerprint.of(pixels), ("", "", "")
+
+
+def _died(item: tuple[int, str]) -> _Read:
+    row, image = item
+    fault = ItemFault(
+        "E301", image, "the process that read it died", "an image", "leave the file out"
+    )
+    return [(row, "", b"", (fault.code, str(fault), fault.remedy))]
