@@ -19,10 +19,10 @@ from cxrkit.quality import alignment, fingerprint, near
 from cxrkit.quality.fingerprint import SIDE
 
 CHESTS = 300
-# Of smooth noise that each has for itself: with it as many pairs are candidates, and as many of these
-# pass the first look, as among real chests.
+# Of smooth noise that each has for itself: with it as many pairs are candidates, and as many of
+# these pass the first look, as among real chests.
 OWN = 2.0
-NOISE = 0.5  # in values of a fingerprint, whose spread is about 2.8
+NOISE = 0.3  # in values of a fingerprint, whose spread is about 2.8
 
 
 def chests() -> np.ndarray:

@@ -23,7 +23,7 @@ ALIKE = 0.65
 
 _UNSURE = 0.1  # of the vectors' second part: below, it does not tell a mirror image
 _ROWS, _COLUMNS = 512, 4096  # of the product at a time
-_MOST = 5000  # comparisons of one image; what is beyond is counted as left out
+_MOST = 1000  # comparisons of one image; what is beyond is counted as left out
 _SHARE = 1024  # comparisons that a thread takes at a time
 
 _Pairs = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # first, second, alike, mirrored
