@@ -112,11 +112,16 @@ def _weights(
     points = np.linspace(-1, 1, side, dtype=np.float32)
     position = (((1 + stretch) * points + shift) * centre + centre).astype(np.float32)
     distance = position[:, None, :] - np.arange(side, dtype=np.float32)[None, :, None]
-    near = np.abs(distance) < 1
-    slopes = np.where(near, -np.sign(distance) * np.float32(centre), np.float32(0))
+    # Over a whole place: on a place itself the slope of linear interpolation is not defined.
+    ahead, behind = _hat(distance + np.float32(0.5)), _hat(distance - np.float32(0.5))
+    slopes = (ahead - behind) * np.float32(centre)
     reach = np.float32(1 - _MARGIN)
     inside = (np.abs(position - centre) <= reach * centre) & (np.abs(points) <= reach)
-    return np.maximum(0, 1 - np.abs(distance)), slopes, inside
+    return _hat(distance), slopes, inside
+
+
+def _hat(distance: np.ndarray) -> np.ndarray:
+    return np.asarray(np.maximum(0, 1 - np.abs(distance)))
 
 
 def _centred(pictures: np.ndarray, inside: np.ndarray) -> np.ndarray:

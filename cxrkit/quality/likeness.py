@@ -14,7 +14,7 @@ from cxrkit.quality import alignment, fingerprint
 from cxrkit.quality.fingerprint import SIDE
 
 # Chosen on V7 (docs/duplicates.md): follow-ups of one patient in one pose reach 0.82, other
-# patients 0.57; 98 of 100 crops, resizes and brightness shifts are above 0.85.
+# patients 0.55; 98 of 100 crops, resizes and brightness shifts are above 0.85.
 NEAR = 0.83
 
 _HALF = SIDE // 2
@@ -22,7 +22,7 @@ _REACH = 3  # places of a halved picture that the first look moves it by
 _STRETCHES = (0.0, -0.1, 0.1)  # and stretches it by
 _GLIMPSE, _LOOK = 0.33, 0.52  # correlations below which a pair is dropped: unstretched, and best
 _COARSE = 0.7  # the same, of the fine detail of fitted halves: other patients are below
-_STEPS = 4, 3  # of the fit of halves, and of the whole
+_STEPS = 3, 2  # of the fit of halves, and of the whole
 _BLOCK = 64  # pairs at a time: they stay in the cache
 
 
