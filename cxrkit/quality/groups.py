@@ -27,7 +27,7 @@ KINDS = {
     "augmented": "copies of one image by their names",
 }
 SAME_IMAGE = ("lineage", "bytes", "duplicate", "augmented")  # need another id to mean anything
-DUPLICATES = ("group", "archive", "image_id")  # columns read of what `cxr duplicates` writes
+DUPLICATES = ("group", "archive", "image_id", "source")  # columns read of what `cxr duplicates` writes
 LINK = {"row": pl.UInt32, "kind": pl.String, "key": pl.String}
 
 
@@ -71,14 +71,42 @@ def require_once(found: pl.DataFrame) -> None:
 def read_duplicates(path: Path, found: pl.DataFrame) -> tuple[pl.DataFrame, int]:
     """The links of the list of duplicates, and how many of its rows name no image of `found`.
 
+    A folder's ids are its paths: its rows count where `source` is written as it is now.
+
     Raises:
         InputRefused: E102, there is no such file; E103, it is no list of `cxr duplicates`.
     """
     listed = tables.read(path.parent, path.name, DUPLICATES, least=0).select(*DUPLICATES)
-    joined = listed.join(found, on=("archive", "image_id"), how="left")
-    known = joined.filter(pl.col("row").is_not_null())
-    strange = joined.height - known.height
+    named = found.select("row", "archive", "image_id", pl.col("source").alias("own"))
+    known = listed.join(named, on=("archive", "image_id")).filter(
+        (pl.col("archive") != "folder") | (pl.col("source") == pl.col("own"))
+    )
+    strange = listed.join(known, on=DUPLICATES, how="anti").height
     return _link(known, "duplicate", pl.col("group")), strange
+
+
+def unjoined(found: pl.DataFrame, duplicates: pl.DataFrame | None) -> list[tuple[str, str]]:
+    """Pairs of homes that share images under other ids and that the list of duplicates never joins.
+
+    Args:
+        found: as `images` gives them.
+        duplicates: as `read_duplicates` gives them; None, where there is no list.
+
+    Raises:
+        InputRefused: E109, there are such pairs and no list.
+    """
+    pairs = lineage.unmapped_within(found["home"].unique())
+    if pairs and duplicates is None:
+        raise InputRefused(
+            "E109", " and ".join(pairs[0]), "they share images under ids that cannot be compared",
+            "a list of duplicates, so that one image is not in two splits",
+            "run cxr duplicates over both and give its CSV with --duplicates, or split them apart",
+        )  # fmt: skip
+    if not pairs or duplicates is None:
+        return []
+    homes = duplicates.join(found.select("row", "home"), on="row").group_by("key").agg("home")
+    joined = [set(of) for of in homes["home"]]
+    return [pair for pair in pairs if not any(of.issuperset(pair) for of in joined)]
 
 
 def links(found: pl.DataFrame, duplicates: pl.DataFrame | None = None) -> pl.DataFrame:

@@ -142,15 +142,27 @@ def _require_whole(found: pl.DataFrame, group: np.ndarray, split: pl.Series) -> 
     )  # fmt: skip
 
 
+def table(found: pl.DataFrame, group: np.ndarray, split: pl.Series, name: str) -> pl.DataFrame:
+    """What `cxr split` writes: archive, image_id, patient_id, group and `name`, sorted.
+
+    Groups are numbered from 1 in the order of their first images.
+    """
+    number = np.unique(group, return_inverse=True)[1] + 1
+    return found.select("archive", "image_id", "patient_id").with_columns(
+        pl.Series("group", number), split.alias(name)
+    )
+
+
 def strata(found: pl.DataFrame) -> pl.DataFrame:
     """What is to be balanced, a Boolean column each: label states, views and archives.
 
-    "Edema present", "view PA", "archive v7"; those of no image or of every image are left out.
+    "Edema present", "view PA", "archive v7", sorted within each kind; those of no image or of every
+    image are left out.
 
     Args:
         found: as `groups.images` gives them.
     """
-    labels = [c for c in found.columns if c.startswith(LABEL)]
+    labels = sorted(c for c in found.columns if c.startswith(LABEL))
     whole = found.select(
         *((pl.col(c) == state).fill_null(False).alias(f"{c.removeprefix(LABEL)} {word}")
           for c in labels for state, word in STATES.items()),
