@@ -39,7 +39,10 @@ def leakage(
     ] = None,
     model: Annotated[
         list[str],
-        typer.Option(help="The folder of a model, shipped or small: what it learnt from is a set."),
+        typer.Option(
+            help="The folder of a model, shipped or small: what it learnt from is a set, held "
+            "against the test part of a split or every source."
+        ),
     ] = [],  # noqa: B006
     shared_list: Annotated[
         Path | None, typer.Option("--list", help="Write every shared image to this CSV.")
@@ -62,7 +65,7 @@ def leakage(
     )
     for name in model:
         more, also = check.with_model(
-            found, compared, f"model {name}", trained_on.read(weights_folder(name))
+            found, sets.tested(compared), f"model {name}", trained_on.read(weights_folder(name))
         )
         findings, shared = findings + more, pl.concat([shared, also])
     notes = [*compared.notes]

@@ -88,6 +88,11 @@ def of_files(found: pl.DataFrame, paths: Sequence[Path]) -> Sets:
     return made
 
 
+def tested(sets: Sets) -> Sets:
+    """The set "test" alone where there is one, else all: what a model must not have learnt from."""
+    return Sets({"test": sets.rows["test"]}) if "test" in sets.rows else sets
+
+
 def _sets(listed: pl.DataFrame, total: int) -> Sets:
     named = listed.filter(pl.col("split") != "").with_columns(pl.col("split").replace(_NAMES))
     names = sorted(named["split"].unique(), key=_place)

@@ -25,6 +25,7 @@ from cxrkit.training import (
     finding_page,
     finding_scores,
     finding_segmentation,
+    learnt,
     mask_scores,
     model_card,
 )
@@ -134,7 +135,7 @@ def write(net: nn.Module, run: Run, out: Path, pictures: bool = False) -> dict[s
         finders[precision] = replace(finder, decision=decision)
         decisions[precision] = asdict(decision) | {"challenge_dice_validate": round(reached, 4)}
         scores[precision] = [score(c, finders[precision]) for c in _of_split(run, "test")]
-    card = _card(net, run) | {
+    card = _card(net, run) | learnt.write(out, learnt.seen(run.stored.cases)) | {
         "decision": decisions,
         "files": files,
         "scores": {
