@@ -117,7 +117,8 @@ def _text(findings: Sequence[Finding], notes: Sequence[str]) -> str:
         what = f"{f.keys} shared: {_amount(f)}" if f.images else ""
         told = "; ".join(part for part in (what, f.unexamined or f.note) if part)
         lines.append(f"  {f.kind:16} {f.verdict:12}  {told}".rstrip())
-    clean = [k for k in _kinds(findings) if all(f.verdict == "none" for f in findings if f.kind == k)]
+    verdicts = {k: {f.verdict for f in findings if f.kind == k} for k in _kinds(findings)}
+    clean = [kind for kind, told in verdicts.items() if told == {"none"}]
     blind = [k for k in _kinds(findings) if any(f.unexamined for f in findings if f.kind == k)]
     lines += ["", f"no leak of these kinds: {', '.join(clean) or 'none'}"]
     lines.append(f"not examined, wholly or for some sets: {', '.join(blind) or 'nothing'}")

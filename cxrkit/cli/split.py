@@ -98,17 +98,18 @@ def _text(out: Path, balance: Balance) -> str:
     """A table of counts and shares, a column for each split and one for all."""
     names = [*balance.images]
     images = sum(balance.images.values())
-    rows = {
-        "images": [*balance.images.values(), images],
-        "patients": [*balance.patients.values(), sum(balance.patients.values())],
-        "groups": [*balance.groups.values(), sum(balance.groups.values())],
-        "of images": _percent({n: balance.images[n] / images for n in names} | {"all": 1.0}, names),
+    of_images = {name: balance.images[name] / images for name in names} | {"all": 1.0}
+    rows: dict[str, list[str]] = {
+        "images": _numbers(balance.images),
+        "patients": _numbers(balance.patients),
+        "groups": _numbers(balance.groups),
+        "of images": _percent(of_images, names),
         **{stratum: _percent(by, names) for stratum, by in balance.shares.items()},
     }
     wide = max(len(name) for name in rows)
     lines = [f"{'':{wide}}  " + "  ".join(f"{name:>10}" for name in (*names, "all"))]
     lines += [
-        f"{name:{wide}}  " + "  ".join(f"{_cell(value):>10}" for value in values)
+        f"{name:{wide}}  " + "  ".join(f"{value:>10}" for value in values)
         for name, values in rows.items()
     ]
     if balance.absolute_of:
@@ -117,12 +118,13 @@ def _text(out: Path, balance: Balance) -> str:
             f"({balance.absolute_of}); {100 * balance.relative:.1f} % of itself "
             f"({balance.relative_of})",
         ]  # fmt: skip
-    return "\n".join([*lines, f"{images} images in {out}; no patient and no group is in two splits"])
+    lines.append(f"{images} images in {out}; no patient and no group is in two splits")
+    return "\n".join(lines)
+
+
+def _numbers(by: Mapping[str, int]) -> list[str]:
+    return [f"{number:,}" for number in (*by.values(), sum(by.values()))]
 
 
 def _percent(by: Mapping[str, float], names: list[str]) -> list[str]:
     return [f"{100 * by[name]:.2f} %" for name in (*names, "all")]
-
-
-def _cell(value: int | str) -> str:
-    return value if isinstance(value, str) else f"{value:,}"

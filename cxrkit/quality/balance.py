@@ -8,6 +8,7 @@ import polars as pl
 
 from cxrkit.quality import splits
 from cxrkit.records import LABEL
+from cxrkit.terms import SPLITS
 
 LIMIT = 0.01  # of the images of a split: from here a stratum's share is called uneven
 _SHOWN = 3  # strata that one warning names
@@ -77,11 +78,12 @@ def warnings(
         shares: that were asked for, by the name of the split; empty for a published split.
     """
     said = _one_class(found)
-    for stratum in (c.name for c in splits.strata(found).iter_columns()):
-        held = np.unique(group[splits.strata(found)[stratum].to_numpy()]).size
+    for column in splits.strata(found).iter_columns():
+        held = np.unique(group[column.to_numpy()]).size
         if held < len(balance.images):
+            groups = "1 group" if held == 1 else f"{held} groups"
             said.append(
-                f"rare: {stratum} is in {held} groups, too few for {len(balance.images)} splits"
+                f"rare: {column.name} is in {groups}, too few for {len(balance.images)} splits"
             )
     uneven = [
         f"{stratum} {100 * by_split[name]:.1f} % of {name}, {100 * by_split['all']:.1f} % of all"
@@ -95,7 +97,7 @@ def warnings(
     for name, share in shares.items():
         got = balance.images[name] / found.height
         if abs(got - share) > LIMIT:
-            said.append(f"size: {name} holds {100 * got:.1f} % of the images, asked {100 * share:.1f} %")
+            said.append(f"size: {name} holds {100 * got:.1f} % of images, not {100 * share:.1f} %")
     unknown = int((found["patient_id"] == "").sum())
     if unknown:
         said.append(
@@ -120,5 +122,5 @@ def _one_class(found: pl.DataFrame) -> list[str]:
 
 def _place(name: str) -> tuple[int, int, str]:
     """train, validate and test in this order; folds by their number."""
-    return (splits.SPLITS.index(name) if name in splits.SPLITS else 9,
-            int(name) if name.isdecimal() else 0, name)  # fmt: skip
+    place = SPLITS.index(name) if name in SPLITS else len(SPLITS)
+    return place, int(name) if name.isdecimal() else 0, name

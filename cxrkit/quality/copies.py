@@ -26,7 +26,8 @@ _BEFORE = re.compile(rf"({_WORD})[_\- ]+(.+)", re.I)
 _AFTER = re.compile(rf"(.+?)[_\-. ]+({_WORD})", re.I)
 _NUMBERED = re.compile(r"(.+?)(?:[_-]\d{1,4}| ?\(\d{1,4}\))")
 _ROBOFLOW = re.compile(r"(.+)_(?:png|jpe?g)\.rf\.[0-9a-f]{32}")
-_AUGMENTOR = re.compile(r".*?_original_(.+)\.(?:png|jpe?g)_[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_AUGMENTOR = re.compile(rf".*?_original_(.+)\.(?:png|jpe?g)_{_UUID}")
 # Of `folder`: the digits that its adapter adds to a stem; with them no two names are alike.
 _FOLDER_DIGITS = r"-[0-9a-f]{8}$"
 SPECIFIC = 6  # characters of a name from which it means the same image in two sources
@@ -49,7 +50,7 @@ def bases(images: pl.DataFrame) -> pl.DataFrame:
     )  # fmt: skip
     stems = set(named["stem"])
     suspects = named.filter("unknown")["stem"].unique()
-    found = [(s, *told) for s in suspects if (told := base_of(s, stems))]
+    found = [(s, *made) for s in suspects if (made := base_of(s, stems))]
     schema = dict.fromkeys(("stem", "base", "evidence"), pl.String)
     told = pl.DataFrame(found, schema, orient="row")
     copied = named.filter("unknown").join(told, on="stem")

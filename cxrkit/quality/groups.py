@@ -27,7 +27,7 @@ KINDS = {
     "augmented": "copies of one image by their names",
 }
 SAME_IMAGE = ("lineage", "bytes", "duplicate", "augmented")  # need another id to mean anything
-DUPLICATES = ("group", "archive", "image_id", "source")  # columns read of what `cxr duplicates` writes
+DUPLICATES = ("group", "archive", "image_id", "source")  # of what `cxr duplicates` writes
 LINK = {"row": pl.UInt32, "kind": pl.String, "key": pl.String}
 
 
@@ -117,7 +117,8 @@ def links(found: pl.DataFrame, duplicates: pl.DataFrame | None = None) -> pl.Dat
         duplicates: as `read_duplicates` gives them.
     """
     # A folder's ids are its paths: in another folder they mean another image.
-    place = pl.when(pl.col("archive") == "folder").then(" " + pl.col("source")).otherwise(pl.lit(""))
+    inside = pl.col("archive") == "folder"
+    place = pl.when(inside).then(" " + pl.col("source")).otherwise(pl.lit(""))
     own = pl.col("archive") + place + " "
     home = pl.col("home") + place + " "
     copied = found.join(copies.bases(found), on="row")
@@ -197,6 +198,4 @@ def _of(source: Source) -> pl.DataFrame:
 
 
 def _link(rows: pl.DataFrame, kind: str, key: pl.Expr) -> pl.DataFrame:
-    return rows.select(
-        pl.col("row").cast(pl.UInt32), pl.lit(kind).alias("kind"), key.alias("key")
-    )
+    return rows.select(pl.col("row").cast(pl.UInt32), pl.lit(kind).alias("kind"), key.alias("key"))

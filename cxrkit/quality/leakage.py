@@ -86,7 +86,8 @@ def with_model(
             seen = pl.Series(trained_on.seen(digests[what], known[what]), dtype=pl.Boolean)
             key = pl.col("archive") + " " + pl.col(column)
             hits = own.filter(seen).select("row", key.alias("key"))
-            why = _model_unexamined(what, own, known[what], pairs, second) if hits.is_empty() else ""
+            why = _model_unexamined(what, own, known[what], pairs, second)
+            why = why if hits.is_empty() else ""
             findings.append(_finding(kind, name, second, hits, own, why))
             shared.append(_listed(hits, found, kind, name, second))
     return findings, pl.concat(shared)
@@ -101,9 +102,7 @@ def _finding(
     why: str,
     note: str = "",
 ) -> Finding:
-    return Finding(
-        kind, first, second, hits["key"].n_unique(), hits.height, of.height, why, note
-    )
+    return Finding(kind, first, second, hits["key"].n_unique(), hits.height, of.height, why, note)
 
 
 def _first_keys(hits: pl.DataFrame) -> pl.DataFrame:

@@ -48,9 +48,7 @@ def of_sources(found: pl.DataFrame, names: Sequence[str]) -> Sets:
             "give one source for the splits within it",
         )  # fmt: skip
     if empty := [name for name, rows in of.items() if not rows.size]:
-        raise InputRefused(
-            "E101", empty[0], "no sound row", "one image or more", "see cxr records"
-        )
+        raise InputRefused("E101", empty[0], "no sound row", "one image or more", "see cxr records")
     return Sets(of)
 
 

@@ -99,17 +99,16 @@ def official(
         InputRefused: E109, an archive publishes no split, or leaves images out of it; a group is
             in several of its splits; or there are too few groups to validate on.
     """
-    for name, rows in found.sort("archive").group_by("archive", maintain_order=True):
-        bare = int((rows["published"] == "").sum())
-        if bare:
-            raise _no_split(str(name[0]), bare, rows.height)
+    for archive, own in found.sort("archive").group_by("archive", maintain_order=True):
+        if bare := int((own["published"] == "").sum()):
+            raise _no_split(str(archive[0]), bare, own.height)
     split = found["published"].alias("split")
     _require_whole(found, group, split)
     has = found.filter(pl.col("published") == "validate")["archive"].unique()
     ours = (split == SPLITS[0]) & ~found["archive"].is_in(has.implode())
     if validate and ours.any():
         rows = np.flatnonzero(ours.to_numpy())
-        shares = {SPLITS[0]: 1 - validate, SPLITS[1]: validate}
+        shares: dict[str, float] = {SPLITS[0]: 1 - validate, SPLITS[1]: validate}
         _, first, place = np.unique(group[rows], return_index=True, return_inverse=True)
         taken = by_shares(found[rows], first[place], shares, seed, stratified)
         split = split.scatter(rows, taken)
@@ -230,7 +229,7 @@ def deal(held: np.ndarray, shares: Sequence[float], rank: np.ndarray) -> np.ndar
 
 
 def _none_empty(split: np.ndarray, size: np.ndarray, rank: np.ndarray, number: int) -> np.ndarray:
-    """Each empty split gets the smallest group of a split that has several: few groups are dealt."""
+    """The splits, each empty one with the smallest group of a split that has several."""
     for empty in set(range(number)).difference(split):
         several = np.flatnonzero(np.bincount(split, minlength=number)[split] > 1)
         smallest = several[np.lexsort((rank[several], size[several]))[0]]

@@ -135,7 +135,7 @@ def write(net: nn.Module, run: Run, out: Path, pictures: bool = False) -> dict[s
         finders[precision] = replace(finder, decision=decision)
         decisions[precision] = asdict(decision) | {"challenge_dice_validate": round(reached, 4)}
         scores[precision] = [score(c, finders[precision]) for c in _of_split(run, "test")]
-    card = _card(net, run) | learnt.write(out, learnt.seen(run.stored.cases)) | {
+    card = _card(net, run) | {
         "decision": decisions,
         "files": files,
         "scores": {
@@ -146,6 +146,7 @@ def write(net: nn.Module, run: Run, out: Path, pictures: bool = False) -> dict[s
             for precision, found in scores.items()
         },
     }
+    card |= learnt.write(out, learnt.seen(run.stored.cases))
     _write_csv(out / "split.csv", ("archive", "image_id", "patient_id", FINDING, "split"), (
         (c.archive, c.image_id, c.patient_id, int(c.positive), c.split) for c in run.stored.cases
     ))  # fmt: skip

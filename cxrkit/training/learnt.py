@@ -21,10 +21,8 @@ def write(out: Path, cases: Iterable[OfPatient]) -> dict[str, dict[str, Any]]:
         out: the run's folder.
         cases: all that were trained on or validated on.
     """
-    rows = [
-        (c.archive, c.image_id, _patient(c), *(c.extra.get(n.removeprefix(EXTRA), "") for n in NEEDED))
-        for c in cases
-    ]  # fmt: skip
+    own = [name.removeprefix(EXTRA) for name in NEEDED]
+    rows = [(c.archive, c.image_id, _patient(c), *(c.extra.get(n, "") for n in own)) for c in cases]
     schema = dict.fromkeys(("archive", "image_id", "patient_id", *NEEDED), pl.String)
     text, facts = trained_on.text(pl.DataFrame(rows, schema, orient="row"))
     data = text.encode("ascii")
