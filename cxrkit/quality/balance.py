@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from cxrkit.quality import splits
+from cxrkit.quality import dealing
 from cxrkit.records import LABEL
 from cxrkit.terms import SPLITS
 
@@ -40,7 +40,7 @@ def of(found: pl.DataFrame, group: np.ndarray, split: pl.Series) -> Balance:
         group: of each image, see `groups.of`.
         split: of each image.
     """
-    strata = splits.strata(found)
+    strata = dealing.strata(found)
     names = sorted(split.unique(), key=_place)
     rows = {name: (split == name) for name in names}
     whole = {c.name: float(c.mean() or 0) for c in strata.iter_columns()}  # type: ignore[arg-type]
@@ -78,7 +78,7 @@ def warnings(
         shares: that were asked for, by the name of the split; empty for a published split.
     """
     said = _one_class(found)
-    for column in splits.strata(found).iter_columns():
+    for column in dealing.strata(found).iter_columns():
         held = np.unique(group[column.to_numpy()]).size
         if held < len(balance.images):
             groups = "1 group" if held == 1 else f"{held} groups"
@@ -111,7 +111,7 @@ def _one_class(found: pl.DataFrame) -> list[str]:
     labels = [c for c in found.columns if c.startswith(LABEL)]
     one = [
         f"one-class: all {found.height} images have {c.removeprefix(LABEL)} "
-        f"{splits.STATES[found[c][0]]}"
+        f"{dealing.STATES[found[c][0]]}"
         for c in labels
         if found[c].null_count() == 0 and found[c].n_unique() == 1
     ]

@@ -1,23 +1,15 @@
-"""How groups are dealt to splits or folds so that each holds its share of every label and view.
+"""Which groups of images train, validate and test: by shares, in folds, or as published."""
 
-Iterative stratification (Sechidis 2011, doi:10.1007/978-3-642-23808-6_10), with groups in place of
-single examples: the rarest stratum that is left is dealt first, its largest groups first, each to
-the split that lacks most of it.
-"""
-
-import hashlib
-import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import polars as pl
 
 from cxrkit.errors import InputRefused
-from cxrkit.records import LABEL
+from cxrkit.quality import dealing
 from cxrkit.terms import SPLITS
 
-STATES = {1: "present", -1: "uncertain", 0: "absent"}
 RATIOS = "80:10:10"
 
 
@@ -71,14 +63,16 @@ def by_shares(
     Raises:
         InputRefused: E109, there are fewer groups than splits.
     """
-    alike = strata(found) if stratified else pl.DataFrame()
-    firsts, held = counts(group, alike)
+    alike = dealing.strata(found) if stratified else pl.DataFrame()
+    firsts, held = dealing.counts(group, alike)
     if firsts.size < len(shares):
         raise InputRefused(
             "E109", f"{found.height} images", f"{firsts.size} groups of patients and copies",
             f"at least {len(shares)}, one for each split", "ask for fewer splits, or add patients",
         )  # fmt: skip
-    split = deal(held, [*shares.values()], order(found, firsts, seed))
+    parts = [*shares.values()]
+    rank = dealing.order(found, firsts, seed)
+    split = dealing.mended(held, parts, dealing.deal(held, parts, rank))
     names = np.array([*shares])[split[np.searchsorted(firsts, group)]]
     return pl.Series("split", names, pl.String)
 
@@ -150,88 +144,3 @@ def table(found: pl.DataFrame, group: np.ndarray, split: pl.Series, name: str) -
     return found.select("archive", "image_id", "patient_id").with_columns(
         pl.Series("group", number), split.alias(name)
     )
-
-
-def strata(found: pl.DataFrame) -> pl.DataFrame:
-    """What is to be balanced, a Boolean column each: label states, views and archives.
-
-    "Edema present", "view PA", "archive v7", sorted within each kind; those of no image or of every
-    image are left out.
-
-    Args:
-        found: as `groups.images` gives them.
-    """
-    labels = sorted(c for c in found.columns if c.startswith(LABEL))
-    whole = found.select(
-        *((pl.col(c) == state).fill_null(False).alias(f"{c.removeprefix(LABEL)} {word}")
-          for c in labels for state, word in STATES.items()),
-        *((pl.col("view") == v).alias(f"view {v or 'unknown'}")
-          for v in sorted(found["view"].unique())),
-        *((pl.col("archive") == a).alias(f"archive {a}")
-          for a in sorted(found["archive"].unique())),
-    )  # fmt: skip
-    kept = [c.name for c in whole.iter_columns() if 0 < int(c.sum()) < found.height]
-    return whole.select(kept)
-
-
-def counts(group: np.ndarray, of: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """The first row of each group, ascending, and (groups, 1 + strata) int64: images, then strata.
-
-    Args:
-        group: (rows,) int64, the group of each image as its first row, see `groups.of`.
-        of: the strata of each image, see `strata`.
-    """
-    firsts, place = np.unique(group, return_inverse=True)
-    columns = [np.bincount(place, c.to_numpy(), firsts.size) for c in of.iter_columns()]
-    every = np.bincount(place, minlength=firsts.size)
-    return firsts, np.stack([every, *columns], axis=1).astype(np.int64)
-
-
-def order(found: pl.DataFrame, firsts: np.ndarray, seed: int) -> np.ndarray:
-    """The rank of each group, (groups,) int64, by a seeded hash of its first image's name.
-
-    A group's rank among others does not depend on which other groups there are.
-    """
-    named = found[firsts].select("archive", "image_id").iter_rows()
-    digests = [
-        hashlib.sha256(json.dumps(("split", str(seed), *name)).encode("ascii")).digest()
-        for name in named
-    ]
-    rank = np.empty(firsts.size, np.int64)
-    rank[sorted(range(firsts.size), key=digests.__getitem__)] = np.arange(firsts.size)
-    return rank
-
-
-def deal(held: np.ndarray, shares: Sequence[float], rank: np.ndarray) -> np.ndarray:
-    """The split of each group, (groups,) int64, by iterative stratification.
-
-    Ties go to the split that lacks most images, then to the first; groups that hold equally much
-    of a stratum come in the order of `rank`.
-
-    Args:
-        held: (groups, 1 + strata) int64, see `counts`.
-        shares: of each split, with the sum 1.
-        rank: (groups,) int64, see `order`.
-    """
-    lacking = np.outer(shares, held.sum(axis=0))  # (splits, 1 + strata)
-    split = np.full(len(held), -1)
-    while (waiting := np.flatnonzero(split < 0)).size:
-        left = held[waiting].sum(axis=0)
-        # Images come last: every group holds some, and the other strata are part of them.
-        rarest = min(np.flatnonzero(left), key=lambda k: (k == 0, left[k], k))
-        dealt = waiting[held[waiting, rarest] > 0]
-        for g in dealt[np.lexsort((rank[dealt], -held[dealt, rarest]))]:
-            lack = lacking[:, rarest]
-            best = np.flatnonzero(lack == lack.max())
-            split[g] = best[lacking[best, 0].argmax()]
-            lacking[split[g]] -= held[g]
-    return _none_empty(split, held[:, 0], rank, len(shares))
-
-
-def _none_empty(split: np.ndarray, size: np.ndarray, rank: np.ndarray, number: int) -> np.ndarray:
-    """The splits, each empty one with the smallest group of a split that has several."""
-    for empty in set(range(number)).difference(split):
-        several = np.flatnonzero(np.bincount(split, minlength=number)[split] > 1)
-        smallest = several[np.lexsort((rank[several], size[several]))[0]]
-        split[smallest] = empty
-    return split
