@@ -55,9 +55,11 @@ def leakage(
 
     Example: cxr leakage shenzhen:SZ-CXR guangzhou:chest_xray
     """
+    read = [given.read(source) for source in sources]
     if shared_list is not None:
-        require_file(shared_list, "--list")
-    found = groups.images([given.read(source) for source in sources])
+        for source in read:
+            require_file(shared_list, "--list", source.root)
+    found = groups.images(read)
     listed, strange = (None, 0) if duplicates is None else groups.read_duplicates(duplicates, found)
     compared = _sets(found, sources, split, bool(model))
     findings, shared = check.between(

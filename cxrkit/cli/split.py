@@ -60,8 +60,9 @@ def split(
             "E107", "--folds", "given with --ratios or --official", "one way to split",
             "leave the others away",
         )  # fmt: skip
-    require_file(out, "OUT")
     read = [sets.read(source) for source in sources]
+    for source in read:
+        require_file(out, "OUT", source.root)
     found = groups.images(read)
     groups.require_once(found)
     listed, strange = (None, 0) if duplicates is None else groups.read_duplicates(duplicates, found)

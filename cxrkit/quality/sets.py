@@ -96,7 +96,7 @@ def _sets(listed: pl.DataFrame, total: int) -> Sets:
     names = sorted(named["split"].unique(), key=_place)
     if len(names) < 2:
         raise InputRefused(
-            "E109", "the split", f"{len(names)} sets" + f" ({names[0]})" * len(names),
+            "E109", "the split", f"the sets {', '.join(names)}" if names else "no set",
             "two or more", "give --split FILE, or two sources",
         )  # fmt: skip
     bare = total - named["row"].n_unique()
