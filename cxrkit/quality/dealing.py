@@ -73,16 +73,17 @@ def order(found: pl.DataFrame, firsts: np.ndarray, seed: int) -> np.ndarray:
 def deal(held: np.ndarray, shares: Sequence[float], rank: np.ndarray) -> np.ndarray:
     """The split of each group, (groups,) int64, by iterative stratification.
 
-    Ties go to the split that lacks most images, then to the first; groups that hold equally much
-    of a stratum come in the order of `rank`.
+    A split lacks by the share of what it should hold: by the number, as in the paper, the largest
+    groups would all go to the largest split. Ties go to the split that lacks most images, then to
+    the first; groups that hold equally much of a stratum come in the order of `rank`.
 
     Args:
         held: (groups, 1 + strata) int64, see `counts`.
         shares: of each split, with the sum 1.
         rank: (groups,) int64, see `order`.
     """
-    lacking = np.outer(shares, held.sum(axis=0))  # (splits, 1 + strata)
-    split = np.full(len(held), -1)
+    wanted = np.outer(shares, held.sum(axis=0))  # (splits, 1 + strata)
+    lacking, split = np.ones_like(wanted), np.full(len(held), -1)
     while (waiting := np.flatnonzero(split < 0)).size:
         left = held[waiting].sum(axis=0)
         # Images come last: every group holds some, and the other strata are part of them.
@@ -92,7 +93,7 @@ def deal(held: np.ndarray, shares: Sequence[float], rank: np.ndarray) -> np.ndar
             lack = lacking[:, rarest]
             best = np.flatnonzero(lack == lack.max())
             split[g] = best[lacking[best, 0].argmax()]
-            lacking[split[g]] -= held[g]
+            lacking[split[g]] -= held[g] / wanted[split[g]]
     return _none_empty(split, held[:, 0], rank, len(shares))
 
 
