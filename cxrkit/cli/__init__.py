@@ -14,7 +14,7 @@ from cxrkit.errors import CxrkitError
 
 COMMANDS = (
     "archives", "audit", "build", "card", "convert", "demo", "label", "leakage", "phantom",
-    "records", "report", "sections", "split", "verify",
+    "quality", "records", "report", "sections", "split", "verify",
 )  # fmt: skip
 GROUPS = ("compare", "predict", "score", "train")  # commands with commands of their own
 
