@@ -130,11 +130,12 @@ def section(facts: Facts, built: Built) -> Section:
 
 
 def _proof(found: Mapping[str, Any] | None, restricted: bool) -> tuple[tuple[str, str], ...]:
-    """What crosses the split; of a restricted archive not how few patients share a file."""
+    """What crosses the split; of a restricted archive not how few it is."""
     if found is None:  # built before this was counted
         return ()
     what = ("patients", "studies", "equal files")
-    said = ", ".join(f"{name}: {found[f'{name} in several splits']}" for name in what)
+    crossing = {name: found[f"{name} in several splits"] for name in what}
+    said = ", ".join(f"{k}: {'some' if restricted and n else n}" for k, n in crossing.items())
     moved = "Patients who share a file have one split"
     if not restricted:
         moved += f": {found['joined patients']} in {found['joined groups']} groups"
