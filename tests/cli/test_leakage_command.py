@@ -18,9 +18,9 @@ from cxrkit.pipeline.build import Options, build
 @pytest.fixture(scope="module")
 def roots(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("archives")
-    guangzhou.write_release(root / "guangzhou", 60, 1, 64)
-    mimic_cxr_jpg.write_release(root / "mimic", 30, 2, 64)
-    shenzhen.write_release(root / "shenzhen", 6, 0, 256)
+    guangzhou.write_release(root / "guangzhou", 24, 1, 64)
+    mimic_cxr_jpg.write_release(root / "mimic", 14, 2, 64)
+    shenzhen.write_release(root / "shenzhen", 6, 0, 128)
     return root
 
 

@@ -17,8 +17,8 @@ from cxrkit.phantom import chestx_ray14, guangzhou, mimic_cxr_jpg, siim_acr
 def roots(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Archives of several patients, and a list of copies that joins two of them."""
     root = tmp_path_factory.mktemp("archives")
-    guangzhou.write_release(root / "guangzhou", 60, 1, 64)
-    mimic_cxr_jpg.write_release(root / "mimic", 30, 2, 64)
+    guangzhou.write_release(root / "guangzhou", 24, 1, 64)
+    mimic_cxr_jpg.write_release(root / "mimic", 14, 2, 64)
     return root
 
 
