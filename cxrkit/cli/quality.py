@@ -46,7 +46,7 @@ def quality(
 
     The estimated Dice is what a mask drawn by a person would give; 90 % lie in its interval.
 
-    Example: cxr quality OUT --review 200 --list queue.csv
+    Example: cxr quality shenzhen:SZ-CXR --review 200 --list queue.csv
     """
     read = sources.read(source)
     if queue_file is not None:

@@ -19,6 +19,7 @@ from sklearn.ensemble import GradientBoostingRegressor
 from sklearn.metrics import roc_auc_score
 
 from cxrkit import segmentation
+from cxrkit.errors import InputRefused
 from cxrkit.quality import estimate, shape
 from cxrkit.quality.estimate import GOOD, GROUPS, Calibration, Trees
 from cxrkit.quality.signals import NAMES
@@ -33,6 +34,7 @@ from cxrkit.training.segmentation_runs import Plan
 
 NUMBERS = "numbers.npz"
 _FOLD_ORDER, _VALIDATE_ORDER = 1, 5  # seeds of the patients' orders, beside that of the split
+_FEWEST = 100  # masks whose errors make percentiles of their own; fewer share their convention's
 _VALIDATE = 0.04  # of the images that a cross-fitted network learns from: its log shows their Dice
 
 
@@ -73,8 +75,10 @@ def run(
         say: gets a line after each stage.
 
     Raises: as `segmentation.train` and `segmentation.load`.
+        InputRefused: E107, all masks to learn from follow one convention.
     """
     learnt = [c for c in listed if c.split == "train"]
+    _require_both(learnt)
     held = [c for c in listed if c.split != "train"]
     shapes = {
         c: shape.fit([cases.read_for_test(x)[1] for x in learnt if x.convention == c],
@@ -93,6 +97,15 @@ def run(
     say("measuring on the patients that were held back")
     tested = list(quality_rows.rows(held, _infer(weights), shapes, settings.copies, settings.seed))
     return write(calibration, table, tested, listed, plan, settings, weights, out)
+
+
+def _require_both(learnt: Sequence[Case]) -> None:
+    absent = set(MASK_CONVENTIONS) - {c.convention for c in learnt}
+    if absent:
+        raise InputRefused(
+            "E107", "sources", f"no mask with the heart region {' or '.join(absent)}",
+            "masks of both conventions", "name an archive of the other one too",
+        )  # fmt: skip
 
 
 def folds(listed: Sequence[Case], count: int) -> dict[tuple[str, str], int]:
@@ -167,12 +180,13 @@ def calibrate(
         off[here] = target[here] - at[here]
     groups = np.array([estimate.group(dice) for dice in estimate.dice_of(at)])
     conventions = np.array([r.case.convention for r in table])
-    percentiles = np.arange(1, 100)
-    errors = {
-        (c, g): np.percentile(off[(conventions == c) & (groups == g)], percentiles)
-        for c in MASK_CONVENTIONS
-        for g in GROUPS
-    }
+    errors: dict[tuple[MaskConvention, str], np.ndarray] = {}
+    for convention in MASK_CONVENTIONS:
+        own = conventions == convention
+        for name in GROUPS:
+            here = own & (groups == name)
+            shared = here if here.sum() >= _FEWEST else own
+            errors[convention, name] = np.percentile(off[shared], np.arange(1, 100))
     return Calibration(of, shapes, fit(data, target, settings), errors)
 
 
@@ -261,11 +275,9 @@ def _groups(kinds: np.ndarray, conventions: np.ndarray) -> Iterator[tuple[str, n
         "all": np.ones(len(kinds), bool),
     }
     for name, here in sets.items():
-        yield name, here
-        for convention in MASK_CONVENTIONS:
-            both = here & (conventions == convention)
-            if both.sum() > 2:
-                yield f"{name}, {convention}", both
+        parts = {name: here}
+        parts |= {f"{name}, {c}": here & (conventions == c) for c in MASK_CONVENTIONS}
+        yield from ((part, own) for part, own in parts.items() if own.sum() > 2)
 
 
 def _auroc(low: np.ndarray, score: np.ndarray) -> float | None:
