@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from radiographs import rows, run, tree
 
-from cxrkit.pipeline import identifiers, one_split
+from cxrkit.pipeline import assemble, identifiers, one_split
 from cxrkit.terms import SPLITS
 
 
@@ -65,7 +65,9 @@ def test_the_proof_counts_what_the_rows_say() -> None:
 
 
 @pytest.mark.usefixtures("stand_ins")
-def test_a_build_puts_equal_files_into_one_split_and_says_so(root, out, tmp_path) -> None:
+def test_a_build_puts_equal_files_into_one_split_and_says_so(
+    root, out, tmp_path, monkeypatch
+) -> None:
     run(root, out)
     before = pl.read_parquet(out / "records.parquet")
     by_split = defaultdict(list)
@@ -79,7 +81,11 @@ def test_a_build_puts_equal_files_into_one_split_and_says_so(root, out, tmp_path
     grown, two = tmp_path / "grown", tmp_path / "two"
     run(root, grown)
     run(root, two, workers=2)
-    assert tree(grown) == tree(two)
+    with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
+        patch.setattr(assemble, "write_tables", lambda *_: 1 / 0)
+        run(root, tmp_path / "cut off")
+    run(root, tmp_path / "cut off")
+    assert tree(grown) == tree(two) == tree(tmp_path / "cut off")
     after = pl.read_parquet(grown / "records.parquet")
     several = after.group_by("source_sha256").agg(pl.col("split").n_unique(), pl.len())
     assert several["split"].max() == 1 and (several["len"] == 5).sum() == 3
