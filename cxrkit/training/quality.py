@@ -25,6 +25,7 @@ from cxrkit.quality.estimate import GOOD, GROUPS, Calibration, Trees
 from cxrkit.quality.signals import NAMES
 from cxrkit.terms import MASK_CONVENTIONS, MaskConvention
 from cxrkit.training import cases, model_card, quality_rows, release
+from cxrkit.training import learnt as trained
 from cxrkit.training import segmentation as task
 from cxrkit.training.cases import Case
 from cxrkit.training.loop import Event
@@ -295,7 +296,7 @@ def write(
     weights: Path,
     out: Path,
 ) -> dict[str, Any]:
-    """Write numbers.npz, card.json and card.md to the folder `out`; the card."""
+    """Write numbers.npz, trained_on.csv, card.json and card.md to the folder `out`; the card."""
     data = _numbers(by)
     card: dict[str, Any] = {
         "title": "Estimated Dice of lung masks that nobody drew",
@@ -311,6 +312,7 @@ def write(
         "scores": scores(tested, by),
     }  # fmt: skip
     (out / NUMBERS).write_bytes(data)
+    card |= trained.write(out, (c for c in listed if c.split == "train"))
     model_card.write(out, card)
     return card
 
