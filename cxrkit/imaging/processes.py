@@ -1,4 +1,4 @@
-"""Worker processes that leave Ctrl-C to their parent from their first moment, and survive a file.
+"""Worker processes: many items worked on at once, and Ctrl-C left to the parent.
 
 A terminal sends it to all of them. What an initializer ignores comes too late: a process that is
 still being imported would end with a traceback on the user's screen.
@@ -17,41 +17,39 @@ from typing import TypeVar
 
 import cv2
 
-from cxrkit.errors import ItemFault
-
 _SPAWN = multiprocessing.get_context("spawn")  # threads of OpenCV do not survive a fork
 _AHEAD = 4  # chunks for each process that are on their way
 
 Item = TypeVar("Item")
-Made = TypeVar("Made")
+Found = TypeVar("Found")
 
 
-def made(
-    make: Callable[[Sequence[Item]], Made],
+def each(
+    work: Callable[[list[Item]], Found],
     chunks: Iterator[list[Item]],
+    died: Callable[[Item], Found],
     workers: int,
-    died: Callable[[Item], Made],
-) -> Iterator[Made]:
-    """What `make` gives for each chunk, in the order in which they are done.
+) -> Iterator[Found]:
+    """What `work` finds in each chunk, in the order in which they are done.
 
-    A file can end the process that decodes it. Then all that was on its way is made once more, one
-    item at a time, and what ended a process alone becomes what `died` gives for it.
+    A file can end the process that reads it. Then all that was on its way is worked on once more,
+    one item at a time, so that the item is known.
 
     Args:
-        make: runs in the processes, so it is a function of a module, or a partial one.
-        chunks: of items; they are taken as they are needed.
+        work: a function that can be pickled, and raises for no single item.
+        chunks: items to be worked on together.
+        died: what is found of an item that ended its process.
         workers: processes.
-        died: runs here.
     """
     chunk = next(chunks, None)
     while chunk:
         suspects: list[Item] = []
-        with _processes(workers) as pool:
-            running: dict[Future[Made], list[Item]] = {}
+        with _pool(workers) as pool:
+            running: dict[Future[Found], list[Item]] = {}
             while running or (chunk and not suspects):
                 while chunk and not suspects and len(running) < _AHEAD * workers:
                     try:
-                        running[_submit(pool, make, chunk)] = chunk
+                        running[_submit(pool, work, chunk)] = chunk
                     except BrokenProcessPool:
                         suspects += chunk
                     chunk = next(chunks, None)
@@ -61,43 +59,34 @@ def made(
                         suspects += tried
                     else:
                         yield future.result()
-        yield from _one_by_one(make, suspects, died)
-
-
-def fault_of(error: Exception, path: str = "") -> ItemFault:
-    """The error as a fault of one file; nothing of a foreign error's text is shown."""
-    if isinstance(error, ItemFault):
-        return error
-    if isinstance(error, MemoryError):
-        return ItemFault("E302", path, "memory ran out", "an image that fits", "use fewer workers")
-    return ItemFault("E399", path, type(error).__name__, "a result", "report it")
+        yield from _one_by_one(work, suspects, died)
 
 
 def _one_by_one(
-    make: Callable[[Sequence[Item]], Made], items: Sequence[Item], died: Callable[[Item], Made]
-) -> Iterator[Made]:
+    work: Callable[[list[Item]], Found], items: Sequence[Item], died: Callable[[Item], Found]
+) -> Iterator[Found]:
     waiting = deque(items)
     while waiting:
-        with _processes(1) as pool:
+        with _pool(1) as pool:
             alive = True
             while waiting and alive:
                 item = waiting.popleft()
                 try:
-                    yield _submit(pool, make, [item]).result()
+                    yield _submit(pool, work, [item]).result()
                 except BrokenProcessPool:
                     alive = False
                     yield died(item)
 
 
-def _processes(count: int) -> ProcessPoolExecutor:
+def _pool(count: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(count, _SPAWN, _begin)
 
 
 def _submit(
-    pool: ProcessPoolExecutor, make: Callable[[Sequence[Item]], Made], chunk: list[Item]
-) -> "Future[Made]":
+    pool: ProcessPoolExecutor, work: Callable[[list[Item]], Found], chunk: list[Item]
+) -> "Future[Found]":
     with without_interrupts():  # this may start a process
-        return pool.submit(make, chunk)
+        return pool.submit(work, chunk)
 
 
 def _begin() -> None:

@@ -82,7 +82,7 @@ def pixel_digests(
     """SHA-256 of size and pixels of whole radiographs by path; one that is gone is left out."""
     chunks = ([*paths[at : at + _CHUNK]] for at in range(0, len(paths), _CHUNK))
     found: dict[str, str] = {}
-    for part in processes.made(_pixels, chunks, workers, lambda path: {path: ""}):
+    for part in processes.each(_pixels, chunks, lambda path: {path: ""}, workers):
         found |= part
         progress(len(found), len(paths))
     return {path: digest for path, digest in found.items() if digest}
@@ -141,7 +141,7 @@ def _read(
         if fault
     ]
     chunks = (numbered[at : at + _CHUNK] for at in range(0, len(numbered), _CHUNK))
-    for part in processes.made(partial(_marked, source.root), chunks, workers, _died):
+    for part in processes.each(partial(_marked, source.root), chunks, _died, workers):
         found += part
         progress("reading", len(found), len(rows))
     found.sort()
@@ -170,9 +170,15 @@ def _mark(root: Path, row: int, image: str) -> tuple[int, str, bytes, tuple[str,
         data = radiograph.file_bytes(root / image)
         pixels = radiograph.decode(data, image, segmentation.SIZE).pixels
     except Exception as error:  # one file must never stop the others
-        fault = processes.fault_of(error, image)
+        fault = error if isinstance(error, ItemFault) else _foreign(error, image)
         return row, "", b"", (fault.code, str(fault), fault.remedy)
     return row, hashlib.sha256(data).hexdigest(), fingerprint.of(pixels), ("", "", "")
+
+
+def _foreign(error: Exception, image: str) -> ItemFault:
+    if isinstance(error, MemoryError):
+        return ItemFault("E302", image, "memory ran out", "an image that fits", "use fewer workers")
+    return ItemFault("E399", image, type(error).__name__, "a radiograph", "report it")
 
 
 def _died(item: tuple[int, str]) -> _Read:

@@ -1,7 +1,7 @@
 """Radiographs with lung masks for training: which, in what convention, in which split."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
@@ -42,6 +42,11 @@ class Case:
         return self.record.patient_id or f"image:{self.record.image_id}"
 
     @property
+    def extra(self) -> Mapping[str, str]:
+        """The archive's other columns."""
+        return self.record.extra
+
+    @property
     def image(self) -> Path:
         """The radiograph's file."""
         return self.root / self.record.image
@@ -67,6 +72,10 @@ class OfPatient(Protocol):
     @property
     def split(self) -> str:
         """train, validate or test."""
+
+    @property
+    def extra(self) -> Mapping[str, str]:
+        """The archive's other columns."""
 
 
 P = TypeVar("P", bound=OfPatient)
@@ -126,7 +135,7 @@ def assign_splits(cases: Iterable[P], validate: float, test: float, seed: int) -
     out = []
     for archive, patients in sorted(by_archive.items()):
         total = sum(len(group) for group in patients.values())
-        order = sorted(patients, key=lambda p: _hash(seed, archive, p))
+        order = sorted(patients, key=lambda p: place(seed, archive, p))
         taken = 0
         for patient in order:
             split: Split = "train"
@@ -175,5 +184,6 @@ def read_for_test(case: Case) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     )
 
 
-def _hash(seed: int, archive: str, patient: str) -> str:
+def place(seed: int, archive: str, patient: str) -> str:
+    """A patient's place in the seeded order, as text that sorts."""
     return hashlib.sha256(f"{seed}\0{archive}\0{patient}".encode()).hexdigest()

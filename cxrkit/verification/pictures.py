@@ -112,8 +112,8 @@ def decode_checks(
     masks: list[BadFile] = []
     done = 0
     chunks = (list(rows.from_frame(part)) for part in chosen.iter_slices(_CHUNK))
-    make = partial(_decode, archive, root)
-    for number, of_images, of_masks in processes.made(make, chunks, workers, _died):
+    decode = partial(_decode, archive, root)
+    for number, of_images, of_masks in processes.each(decode, chunks, _died, workers):
         images += of_images
         masks += of_masks
         done += number
@@ -151,12 +151,12 @@ def _decode(name: str, root: Path, records: Sequence[Record]) -> _Found:
         try:
             picture = radiograph.read(root / record.image, _SMALLEST)
         except Exception as error:  # one file must never stop the others
-            images.append(bad_file(record.image, processes.fault_of(error)))
+            images.append(bad_file(record.image, _fault(error)))
             continue  # what a mask must fit is unknown
         try:
             _check_mask(archive, root, record, (picture.rows, picture.columns))
         except Exception as error:
-            masks.append(_bad_mask(record, processes.fault_of(error)))
+            masks.append(_bad_mask(record, _fault(error)))
     return len(records), images, masks
 
 
@@ -166,6 +166,15 @@ def _bad_mask(record: Record, fault: ItemFault) -> BadFile:
         return bad_file(record.mask, fault)
     bad = bad_file(record.image, fault)
     return replace(bad, message=f"its mask in {record.mask}: {bad.message}")
+
+
+def _fault(error: Exception) -> ItemFault:
+    """The error as a fault of one file; nothing of a foreign error's text is shown."""
+    if isinstance(error, ItemFault):
+        return error
+    if isinstance(error, MemoryError):
+        return ItemFault("E302", "", "memory ran out", "an image that fits", "use fewer workers")
+    return ItemFault("E399", "", type(error).__name__, "a result", "report it")
 
 
 def _check_mask(archive: Archive, root: Path, record: Record, size: tuple[int, int]) -> None:
