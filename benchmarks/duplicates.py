@@ -18,7 +18,7 @@ from cxrkit.phantom.anatomy import draw_subject, render
 from cxrkit.quality import alignment, fingerprint, near
 from cxrkit.quality.fingerprint import SIDE
 
-CHESTS = 300
+CHESTS = 150
 # Of smooth noise that each has for itself: with it as many pairs are candidates, and as many of
 # these pass the first look, as among real chests.
 OWN = 2.0
@@ -30,7 +30,7 @@ def chests() -> np.ndarray:
     marks = []
     for number in range(CHESTS):
         rng = np.random.default_rng(10_000 + number)
-        marks.append(fingerprint.of(render(draw_subject(rng), 256, 224, rng).radiograph))
+        marks.append(fingerprint.of(render(draw_subject(rng), 192, 160, rng).radiograph))
     data = np.frombuffer(b"".join(marks), np.uint8).reshape(CHESTS, -1)
     return fingerprint.pictures(data).reshape(CHESTS, -1)
 
@@ -83,6 +83,7 @@ def main() -> None:
         part = marks[at : at + 1000]
         noisy = fingerprint.pictures(np.repeat(marks[planted : planted + 1], len(part), 0))
         part[:] = packed(noisy + NOISE * rng.standard_normal(noisy.shape).astype(np.float32))
+    print(f"{len(marks):,} fingerprints drawn", flush=True)
     before = resource.getrusage(resource.RUSAGE_SELF)
     began, said = time.perf_counter(), 0.0
 

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import polars as pl
 import pytest
-from changes import re_encoded, resized
+from radiograph_changes import re_encoded, resized
 
 from cxrkit.errors import InputRefused
 from cxrkit.phantom import shenzhen

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from changes import CHANGES
+from radiograph_changes import CHANGES
 
 from cxrkit.imaging import radiograph, raster
 from cxrkit.quality import fingerprint, near

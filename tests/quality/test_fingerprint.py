@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from changes import bent, re_encoded, shifted
+from radiograph_changes import bent, re_encoded, shifted
 
 from cxrkit.errors import InputRefused
 from cxrkit.quality import alignment, fingerprint, spectrum

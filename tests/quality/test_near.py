@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from changes import cropped, re_encoded, resized
-from conftest import stacked
+from radiograph_changes import cropped, re_encoded, resized
+from rendered_chests import stacked
 
 from cxrkit.quality import fingerprint, likeness, near, spectrum
 from cxrkit.quality.near import Links, find, groups
