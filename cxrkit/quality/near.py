@@ -17,11 +17,11 @@ import numpy as np
 from cxrkit.quality import likeness, spectrum
 from cxrkit.quality.likeness import NEAR, Compared
 
-# Of vectors: pairs below are not compared. On V7 two in ten thousand pairs of other patients are
-# above, and nine of ten crops by a tenth (docs/duplicates.md).
-ALIKE = 0.65
+# Of vectors: pairs below are not compared. On V7 one in twenty thousand pairs of other patients is
+# above, all crops by 5 % and three of four by 10 % (docs/duplicates.md).
+ALIKE = 0.7
 
-_UNSURE = 0.1  # of the vectors' second part: below, it does not tell a mirror image
+_UNSURE = 0.05  # of the vectors' second part: below, it does not tell a mirror image
 _ROWS, _COLUMNS = 512, 4096  # of the product at a time
 _MOST = 1000  # comparisons of one image; what is beyond is counted as left out
 _SHARE = 1024  # comparisons that a thread takes at a time
