@@ -153,13 +153,14 @@ def _join(found: _Found, pairs: _Pairs, compare: Callable[[_Pairs], Compared]) -
     """
     grown = True
     while len((pairs := _apart(pairs, found.root))[0]):
-        chosen = np.full(len(pairs[0]), not grown)
-        if grown:
-            root = _flat(found.root)
-            for side in pairs[:2]:
-                chosen[np.unique(root[side], return_index=True)[1]] = True
         fresh = found.compared[pairs[0]] < _MOST
-        found.left_out.append(int((chosen & ~fresh).sum()))
+        chosen = np.full(len(fresh), not grown)
+        if grown:
+            root, able = _flat(found.root), np.flatnonzero(fresh)
+            for side in pairs[:2]:
+                chosen[able[np.unique(root[side[able]], return_index=True)[1]]] = True
+        else:
+            found.left_out.append(int((~fresh).sum()))
         taken = _taken(pairs, chosen & fresh)
         np.add.at(found.compared, taken[0], 1)
         result = compare(taken)
