@@ -27,6 +27,7 @@ DOES = {
     "segmentation": "Finds regions of a frontal chest radiograph: a probability for each pixel.",
     "finding": "Finds where a finding lies on a frontal chest radiograph, if anywhere.",
     "classification": "Gives each observation a probability on a frontal chest radiograph.",
+    "pictures": "Tells whether a picture is an upright, unmirrored frontal chest radiograph.",
     "report": "Writes a draft of the report of a frontal chest radiograph.",
 }
 NO_DEVICE = (

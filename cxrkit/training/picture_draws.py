@@ -13,8 +13,8 @@ from cxrkit.training.picture_sources import Source
 
 UNKNOWN = -1  # a label that a picture does not have: nothing is learnt from it
 # Shares of the kinds among the draws.
-SHARES = {"frontal": 0.52, "lateral": 0.13, "collage": 0.15, "other": 0.2}
-UPRIGHT, INVERTED, MIRRORED, SHUFFLED = 0.55, 0.3, 0.5, 0.12  # shares within a kind
+SHARES = {"frontal": 0.58, "lateral": 0.1, "collage": 0.14, "other": 0.18}
+UPRIGHT, INVERTED, MIRRORED, SHUFFLED = 0.7, 0.25, 0.5, 0.12  # shares within a kind
 # Rows and columns of a collage; side by side most often.
 LAYOUTS = ((1, 2), (1, 2), (1, 2), (1, 2), (2, 1), (2, 1), (1, 3), (3, 1), (2, 2), (2, 3))
 
@@ -109,9 +109,10 @@ def _collage(sources: Sources, rng: Rng) -> Drawn:
 
 
 def _cuts(parts: int, size: int, rng: Rng) -> list[int]:
-    even = np.arange(parts + 1) / parts
-    even[1:-1] += rng.uniform(-0.12, 0.12, parts - 1) / parts * 2
-    return [int(round(share * size)) for share in even]
+    """Where `parts` panels begin and end; the widest has at most four times the narrowest."""
+    widths = np.exp(rng.uniform(-0.7, 0.7, parts))
+    ends = np.cumsum(widths) / widths.sum()
+    return [0, *(round(float(share) * size) for share in ends)]
 
 
 def _pick(sources: Sources, kind: str, rng: Rng) -> np.ndarray:

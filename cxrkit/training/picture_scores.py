@@ -15,8 +15,8 @@ from cxrkit.phantom.anatomy import render
 from cxrkit.quality import pictures
 from cxrkit.quality.picture_kind import Network
 from cxrkit.training import picture_scenes
-from cxrkit.training.cases import Case
 from cxrkit.training.picture_sources import draw_patient
+from cxrkit.training.samples import Sample
 
 READ = 224  # pixels: what `cxr build` asks of the shorter side at least
 UNSEEN = 33  # stream of the phantoms and scenes that are measured on
@@ -32,9 +32,9 @@ CHANGES: dict[str, tuple[str, Callable[[np.ndarray], np.ndarray]]] = {
 }
 
 
-def radiographs(cases: Sequence[Case]) -> list[np.ndarray]:
-    """The radiographs of the cases as a build reads them."""
-    return [radiograph.read(c.image, smallest=READ).pixels for c in cases]
+def radiographs(samples: Sequence[Sample]) -> list[np.ndarray]:
+    """The radiographs of the samples as a build reads them."""
+    return [radiograph.read(s.image, smallest=READ).pixels for s in samples if s.image]
 
 
 def phantoms(count: int, seed: int, lateral: bool, sides: tuple[int, int]) -> Iterator[np.ndarray]:

@@ -11,7 +11,7 @@ from cxrkit.imaging import radiograph
 from cxrkit.phantom.anatomy import FINDINGS, Subject, draw_subject, render
 from cxrkit.quality import picture_grays
 from cxrkit.training import picture_scenes
-from cxrkit.training.cases import Case
+from cxrkit.training.samples import Sample
 
 STORED = 160  # pixels, both sides, of a picture in memory: zooming in to 96 stays sharp
 PHANTOM = 208  # pixels of the longer side at which phantoms are rendered for training
@@ -28,11 +28,12 @@ class Source:
     picture: np.ndarray  # (160, 160) uint8, without its frame, aspect ratio not kept
 
 
-def radiographs(cases: Sequence[Case]) -> list[Source]:
-    """The frontal radiographs of the cases."""
+def radiographs(samples: Sequence[Sample]) -> list[Source]:
+    """The frontal radiographs of the samples."""
     return [
-        Source(c.archive, "frontal", stored(radiograph.read(c.image, smallest=STORED).pixels))
-        for c in cases
+        Source(s.archive, "frontal", stored(radiograph.read(s.image, smallest=STORED).pixels))
+        for s in samples
+        if s.image
     ]
 
 

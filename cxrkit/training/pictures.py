@@ -13,12 +13,13 @@ from cxrkit.models.picture_net import PictureNet
 from cxrkit.quality import picture_kind
 from cxrkit.training import loop, picture_draws, picture_sources
 from cxrkit.training.augment import generator
-from cxrkit.training.cases import Case, split_hash
+from cxrkit.training.cases import split_hash
 from cxrkit.training.loop import Event, Recipe, Row, Task
 from cxrkit.training.picture_draws import UNKNOWN, Drawn, Sources
+from cxrkit.training.samples import Sample
 
 # The recipe of the shipped weights.
-RECIPE = Recipe(epochs=16, batch=64, learning_rate=4e-3, average=0.995)
+RECIPE = Recipe(epochs=12, batch=64, learning_rate=4e-3, average=0.995)
 TRAINING, VALIDATION = 31, 32  # streams of computed pictures
 HEADS = ("kind", "turn", "inverted", "mirrored")
 
@@ -28,8 +29,8 @@ class Settings:
     """What is learnt from, beside the radiographs."""
 
     draws: int = 12800  # pictures of an epoch
-    phantoms: int = 1200
-    scenes: int = 1500
+    phantoms: int = 1500
+    scenes: int = 3000
 
 
 @dataclass(frozen=True)
@@ -41,13 +42,13 @@ class Batch:
 
 
 def train(
-    cases: Sequence[Case], settings: Settings, recipe: Recipe, out: Path, device: str,
+    samples: Sequence[Sample], settings: Settings, recipe: Recipe, out: Path, device: str,
     report: Callable[[Event], None], prepared: Callable[[str], None] = lambda line: None,
 ) -> tuple[nn.Module, list[Row]]:  # fmt: skip
     """The trained network and the log.
 
     Args:
-        cases: radiographs with their splits; "train" is learnt from, "validate" measured.
+        samples: radiographs with their splits; "train" is learnt from, "validate" measured.
         settings: how much is drawn.
         recipe: how it is trained.
         out: the run's folder.
@@ -59,18 +60,18 @@ def train(
     """
     torch.manual_seed(recipe.seed)
     net = PictureNet()
-    rows = loop.train(net, task(cases, settings, recipe, prepared), recipe, out, device, report)
+    rows = loop.train(net, task(samples, settings, recipe, prepared), recipe, out, device, report)
     return net, rows
 
 
 def task(
-    cases: Sequence[Case], settings: Settings, recipe: Recipe,
+    samples: Sequence[Sample], settings: Settings, recipe: Recipe,
     prepared: Callable[[str], None] = lambda line: None,
 ) -> Task[Batch]:  # fmt: skip
     """The task of the loop; all its sources are in memory, 26 kB each."""
-    sources = gather(cases, "train", settings.phantoms, settings.scenes, recipe.seed, prepared)
+    sources = gather(samples, "train", settings.phantoms, settings.scenes, recipe.seed, prepared)
     held = gather(
-        cases, "validate", settings.phantoms // 10, settings.scenes // 10, recipe.seed, prepared
+        samples, "validate", settings.phantoms // 10, settings.scenes // 10, recipe.seed, prepared
     )
     looked_at = [
         picture_draws.draw(held, generator(recipe.seed, 0, number, "validate"))
@@ -92,13 +93,13 @@ def task(
         loss=loss,
         measure=lambda net, device: accuracies(net, looked_at, device),
         score="mean",
-        facts={"settings": asdict(settings), "data": split_hash(cases)},
+        facts={"settings": asdict(settings), "data": split_hash(samples)},
         names=lambda draws: [f"draw {d}" for d in draws],
     )
 
 
 def gather(
-    cases: Sequence[Case], split: str, phantoms: int, scenes: int, seed: int,
+    samples: Sequence[Sample], split: str, phantoms: int, scenes: int, seed: int,
     prepared: Callable[[str], None],
 ) -> Sources:  # fmt: skip
     """The sources of one split: radiographs of its patients, phantoms and scenes of its stream."""
@@ -108,7 +109,7 @@ def gather(
         if done % 200 == 0:
             prepared(f"{split}: {done} of {phantoms} phantoms")
 
-    real = picture_sources.radiographs([c for c in cases if c.split == split])
+    real = picture_sources.radiographs([s for s in samples if s.split == split])
     made = picture_sources.phantoms(max(10, phantoms), seed, stream, show)
     other = picture_sources.scenes(max(10, scenes), seed, stream)
     return picture_draws.by_kind([*real, *made, *other])
