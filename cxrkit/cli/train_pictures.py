@@ -16,7 +16,7 @@ def pictures(
     ] = [],  # noqa: B006  # typer copies it
     epochs: Annotated[int, typer.Option(min=1, help="Passes over --draws pictures.")] = 12,
     draws: Annotated[int, typer.Option(min=64, help="Pictures of an epoch.")] = 12800,
-    phantoms: Annotated[int, typer.Option(min=10, help="Computed chests to learn from.")] = 1500,
+    phantoms: Annotated[int, typer.Option(min=10, help="Computed chests to learn from.")] = 1000,
     scenes: Annotated[int, typer.Option(min=10, help="Computed pictures of others.")] = 3000,
     seed: Annotated[int, typer.Option(min=0, help="Of split, order, weights, pictures.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON.")] = False,

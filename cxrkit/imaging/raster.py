@@ -223,8 +223,8 @@ def _colour(planes: np.ndarray) -> list[str]:
     difference = cv2.max(cv2.absdiff(blue, green), cv2.absdiff(red, green))
     if int(difference.max()) <= GRAY_TOLERANCE:
         return []
-    strong = cv2.countNonZero(cv2.compare(difference, MARK_DIFFERENCE, cv2.CMP_GT))
-    return ["colour"] + ["colour-marks"] * (0 < strong <= MARK_SHARE * difference.size)
+    strong = np.count_nonzero(np.asarray(difference) > MARK_DIFFERENCE)
+    return ["colour", "colour-marks"] if 0 < strong <= MARK_SHARE * difference.size else ["colour"]
 
 
 def _padded(data: bytes, header: Header, pixels: np.ndarray, factor: int) -> bool:

@@ -24,6 +24,7 @@ CHECKS = (
     "blank", "not_a_chest", "collage", "lateral", "rotated", "inverted", "mirrored",
     "wide_border", "clipped_exposure", "burned_in_text", "colour_marks",
 )  # fmt: skip
+FOREIGN = ("not_a_chest", "collage", "lateral")  # no single frontal chest
 
 
 def flags(pixels: np.ndarray, network: Network, reading: Sequence[str] = ()) -> tuple[Flag, ...]:
@@ -37,9 +38,12 @@ def flags(pixels: np.ndarray, network: Network, reading: Sequence[str] = ()) -> 
     picture = picture_grays.working(pixels)
     if found := picture_grays.blank(picture):
         return (found,)
+    seen = _seen(picture_kind.see(picture, network))
+    # A body from the side or a limb stands in much air, which is no border.
+    chest = not any(flag and flag.name in FOREIGN for flag in seen)
     checked = (
-        *_seen(picture_kind.see(picture, network)),
-        picture_grays.wide_border(picture),
+        *seen,
+        picture_grays.wide_border(picture) if chest else None,
         picture_grays.clipped_exposure(picture),
         lettering.burned_in_text(picture),
         lettering.colour_marks(reading),
@@ -48,10 +52,11 @@ def flags(pixels: np.ndarray, network: Network, reading: Sequence[str] = ()) -> 
 
 
 def _seen(seen: Seen) -> tuple[Flag | None, ...]:
+    """What the network's verdict gives: turn and polarity of one chest, side of a frontal one."""
     if found := not_a_chest(seen) or collage(seen):
         return (found,)
-    on_its_side = lateral(seen), rotated(seen)
-    return (*on_its_side, inverted(seen), None if any(on_its_side) else mirrored(seen))
+    side, turned = lateral(seen), rotated(seen)
+    return (side, turned, inverted(seen), None if side or turned else mirrored(seen))
 
 
 def not_a_chest(seen: Seen) -> Flag | None:

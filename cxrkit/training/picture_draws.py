@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -92,8 +93,8 @@ def _collage(sources: Sources, rng: Rng) -> Drawn:
     gap = int(rng.uniform(0, 0.035) * size) if rng.random() < 0.6 else 0
     ys, xs = _cuts(down, size, rng), _cuts(across, size, rng)
     alike = rng.random() < 0.5
-    for top, bottom in zip(ys[:-1], ys[1:], strict=True):
-        for left, right in zip(xs[:-1], xs[1:], strict=True):
+    for top, bottom in pairwise(ys):
+        for left, right in pairwise(xs):
             kind = str(rng.choice(["frontal", "lateral", "other"], p=[0.62, 0.33, 0.05]))
             panel = _pick(sources, kind, rng)
             panel = panel[:, ::-1] if rng.random() < 0.3 else panel
@@ -169,11 +170,11 @@ def _blobs(picture: np.ndarray, rng: Rng) -> np.ndarray:
         centre = rng.integers(0, size, 2).tolist()
         radii = (1 + rng.integers(2, size // 4, 2)).tolist()
         cv2.ellipse(cover, centre, radii, float(rng.uniform(0, 180)), 0, 360, 1.0, -1)
-        cover = cv2.GaussianBlur(cover, (0, 0), float(rng.uniform(1, 8)))
+        soft = cv2.GaussianBlur(cover, (0, 0), float(rng.uniform(1, 8)))
         bright = rng.random() < 0.75
         level = np.percentile(picture[::4, ::4], 90 if bright else 10)
         change = np.maximum(level - out, 0) if bright else np.minimum(level - out, 0)
-        out += change * cover * float(rng.uniform(0.3, 1))
+        out += change * soft * float(rng.uniform(0.3, 1))
     return np.asarray(np.clip(out, 0, 255)).astype(np.uint8)
 
 

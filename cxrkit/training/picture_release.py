@@ -35,7 +35,7 @@ LIMITS = (
 
 def run(
     sources: Sequence[str], unseen: Sequence[str], settings: Settings, recipe: Recipe, out: Path,
-    report: Callable[[Event], None], prepared: Callable[[str], None],
+    report: Callable[[Event], None], prepared: Callable[[str], None], computed: int = 100,
 ) -> dict[str, Any]:  # fmt: skip
     """Train on ARCHIVE:ROOT sources, write the weights folder `out` and return its card.
 
@@ -47,6 +47,7 @@ def run(
         out: the folder; a run that was interrupted there goes on.
         report: called after each step and epoch.
         prepared: called with a line while pictures are computed.
+        computed: phantoms of each view, scenes and even pictures that are measured on.
 
     Raises: as `samples.gather`, `samples.split` and `loop.train`.
     """
@@ -61,16 +62,15 @@ def run(
     }
     model_card.write(out, card)  # `load` checks the file against it
     prepared("measuring on held-back patients, unseen archives and phantoms")
-    card["scores"] = measured(learnt, _on_disk(unseen), picture_kind.load(out), seed)
+    card["scores"] = measured(learnt, _on_disk(unseen), picture_kind.load(out), seed, computed)
     model_card.write(out, card)
     _write_split(out / "split.csv", learnt)
     return card
 
 
 def measured(
-    learnt: Sequence[Sample], unseen: Sequence[Sample], network: Network, seed: int,
-    count: int = 150,
-) -> dict[str, dict[str, Any]]:  # fmt: skip
+    learnt: Sequence[Sample], unseen: Sequence[Sample], network: Network, seed: int, count: int
+) -> dict[str, dict[str, Any]]:
     """False flags of good radiographs and recall of changed ones, by where they are from.
 
     Args:

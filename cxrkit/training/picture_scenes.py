@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 Rng = np.random.Generator
+Scene = Callable[[int, Rng], np.ndarray]
 
 
 def draw(size: int, rng: Rng) -> np.ndarray:
@@ -78,7 +79,7 @@ def shapes(size: int, rng: Rng) -> np.ndarray:
 def landscape(size: int, rng: Rng) -> np.ndarray:
     """A photograph's look: sky, ground, textured things lit from one side, blur in the distance."""
     horizon = int(size * rng.uniform(0.2, 0.8))
-    out = np.empty((size, size), np.float32)
+    out: np.ndarray = np.empty((size, size), np.float32)
     out[:horizon] = np.linspace(rng.uniform(0.5, 1), rng.uniform(0.4, 1), max(horizon, 1))[:, None]
     ground = size - horizon
     out[horizon:] = np.linspace(rng.uniform(0.1, 0.7), rng.uniform(0, 0.6), ground)[:, None]
@@ -96,8 +97,8 @@ def landscape(size: int, rng: Rng) -> np.ndarray:
         light = np.linspace(rng.uniform(-0.3, 0.3), rng.uniform(-0.3, 0.3), size)
         body = rng.uniform(0, 1) + light[None] + rng.uniform(0, 0.2) * noise(size, rng)
         out = out * (1 - cover) + body * cover
-    out = cv2.GaussianBlur(out.astype(np.float32), (0, 0), float(rng.uniform(0.3, 2)))
-    return np.asarray(out + 0.05 * rng.uniform(0, 1) * noise(size, rng), np.float32)
+    blurred = cv2.GaussianBlur(out.astype(np.float32), (0, 0), float(rng.uniform(0.3, 2)))
+    return np.asarray(blurred + 0.05 * rng.uniform(0, 1) * noise(size, rng), np.float32)
 
 
 def page(size: int, rng: Rng) -> np.ndarray:
@@ -221,7 +222,7 @@ def slice_(size: int, rng: Rng) -> np.ndarray:
     return np.asarray(out + 0.05 * noise(size, rng), np.float32)
 
 
-SCENES: tuple[Callable[[int, Rng], np.ndarray], ...] = (
+SCENES: tuple[Scene, ...] = (
     noise, gradient, stripes, shapes, landscape, page, limb, hand, skull, abdomen, spine, slice_,
 )  # fmt: skip
 

@@ -29,7 +29,7 @@ class Settings:
     """What is learnt from, beside the radiographs."""
 
     draws: int = 12800  # pictures of an epoch
-    phantoms: int = 1500
+    phantoms: int = 1000
     scenes: int = 3000
 
 
@@ -134,7 +134,7 @@ def accuracies(net: nn.Module, drawn: Sequence[Drawn], device: str) -> Row:
     batch = _batch(drawn)
     with torch.no_grad():
         logits = torch.cat(
-            [net(part.to(device)).float().cpu() for part in batch.pictures.split(256)]
+            [net(part.to(device)).float().cpu() for part in torch.split(batch.pictures, 256)]
         )
     said = (
         logits[:, :4].argmax(1), logits[:, 4:8].argmax(1),
