@@ -12,19 +12,23 @@ from cxrkit.quality import lettering, picture_grays, picture_kind
 from cxrkit.quality.flags import Flag
 from cxrkit.quality.picture_kind import Network, Seen
 
+# Probabilities, between what 580 radiographs of training and validation with 150 phantoms come to
+# and what the same pictures come to when changed. The worst good one has .27 as not a chest, .05 as
+# a collage, .0002 as a lateral, turned or inverted; of changed ones 98 in 100 lie above .5. Sides
+# overlap: 5 of 357 children, their hearts in the middle or on the right, come to .99 and more.
 LIMIT = {
-    "lateral": 0.9,
-    "collage": 0.9,
-    "not_a_chest": 0.9,
-    "rotated": 0.9,
-    "inverted": 0.9,
-    "mirrored": 0.9,
+    "not_a_chest": 0.5,
+    "collage": 0.5,
+    "lateral": 0.3,
+    "rotated": 0.5,
+    "inverted": 0.5,
+    "mirrored": 0.95,
 }
 CHECKS = (
     "blank", "not_a_chest", "collage", "lateral", "rotated", "inverted", "mirrored",
     "wide_border", "clipped_exposure", "burned_in_text", "colour_marks",
 )  # fmt: skip
-FOREIGN = ("not_a_chest", "collage", "lateral")  # no single frontal chest
+FOREIGN = {"not_a_chest", "collage", "lateral"}  # no single frontal chest
 
 
 def flags(pixels: np.ndarray, network: Network, reading: Sequence[str] = ()) -> tuple[Flag, ...]:
@@ -36,15 +40,16 @@ def flags(pixels: np.ndarray, network: Network, reading: Sequence[str] = ()) -> 
         reading: the flags of the reading, `Radiograph.flags`.
     """
     picture = picture_grays.working(pixels)
-    if found := picture_grays.blank(picture):
-        return (found,)
+    if nothing := picture_grays.blank(picture):
+        return (nothing,)
     seen = _seen(picture_kind.see(picture, network))
-    # A body from the side or a limb stands in much air, which is no border.
-    chest = not any(flag and flag.name in FOREIGN for flag in seen)
+    found = {flag.name for flag in seen if flag}
     checked = (
         *seen,
-        picture_grays.wide_border(picture) if chest else None,
-        picture_grays.clipped_exposure(picture),
+        # A body from the side or a limb stands in much air, which is no border; in a negative that
+        # air is white, and nothing is clipped.
+        None if found & FOREIGN else picture_grays.wide_border(picture),
+        None if "inverted" in found else picture_grays.clipped_exposure(picture),
         lettering.burned_in_text(picture),
         lettering.colour_marks(reading),
     )
@@ -60,8 +65,13 @@ def _seen(seen: Seen) -> tuple[Flag | None, ...]:
 
 
 def not_a_chest(seen: Seen) -> Flag | None:
-    """A photograph, a page, noise, another part of the body."""
-    return _flag("not_a_chest", seen.kinds["other"], "it does not look like a chest radiograph")
+    """A photograph, a page, noise, another part of the body: the views agree on no chest.
+
+    They need not agree on what else it is: of photographs, which the network never saw, it knows
+    that in half of the cases, and in five of six that they are no chest.
+    """
+    chest = max(seen.kinds[kind] for kind in ("frontal", "lateral", "collage"))
+    return _flag("not_a_chest", 1 - chest, "it does not look like a chest radiograph")
 
 
 def collage(seen: Seen) -> Flag | None:

@@ -123,7 +123,7 @@ def test_a_blank_field_in_a_frame_with_a_marker_is_blank(network: Network) -> No
     assert names(picture, network) == ["blank"]
 
 
-def test_photographs_and_pages_are_no_chest(network: Network) -> None:
+def test_pages_and_a_photograph_are_no_chest(network: Network) -> None:
     for photograph in load_sample_images().images:  # a temple and a flower, never learnt from
         gray = cv2.cvtColor(photograph, cv2.COLOR_RGB2GRAY)
         assert "not_a_chest" in names(gray, network)
