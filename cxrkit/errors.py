@@ -43,6 +43,7 @@ NAMES = {
     "E231": "bad-mask",
     "E232": "bad-run-length",
     "E240": "no-lung-found",
+    "E241": "mask-below-limit",
     "E250": "wrong-encoding",
     "E251": "report-too-long",
     "E252": "bad-xml",

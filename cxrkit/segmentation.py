@@ -58,6 +58,7 @@ class Lungs:
     right: np.ndarray  # (224, 224) bool
     left: np.ndarray  # (224, 224) bool
     certainty: float  # mean of |2p - 1| over the mask's pixels, 0-1; not a quality score
+    probability: np.ndarray  # (224, 224) float32 in 0-1, before threshold and cleaning
 
 
 def squash(pixels: np.ndarray) -> np.ndarray:
@@ -88,7 +89,7 @@ def segment(squashed: np.ndarray, segmenter: Segmenter, recipe: Recipe) -> Lungs
         )
     right, left = tell_apart(mask)
     certainty = float(np.abs(2 * probability[mask] - 1).mean(dtype=np.float64))
-    return Lungs(mask, right, left, certainty)
+    return Lungs(mask, right, left, certainty, probability)
 
 
 def clean(mask: np.ndarray, recipe: Recipe) -> np.ndarray:

@@ -11,13 +11,14 @@ import polars as pl
 
 from cxrkit import archives
 from cxrkit import records as rows
-from cxrkit.cards import charts, counts, extent
+from cxrkit.cards import charts, counts, extent, mask_quality
 from cxrkit.cards.card import gathered, paragraphs
 from cxrkit.cards.charts import Bar
 from cxrkit.cards.counts import IMAGES, Count, Key, Line, Tally
 from cxrkit.cards.document import Block, Figure, Heading, Pairs, Section, Table, Text
 from cxrkit.cards.extent import Sizes, Spread
 from cxrkit.cards.facts import Facts, Found
+from cxrkit.cards.mask_quality import MaskQuality
 from cxrkit.cards.published import images
 from cxrkit.errors import NAMES, InputRefused
 from cxrkit.imaging.sizes import measure
@@ -32,9 +33,11 @@ SHARE_BANDS = (0, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60)
 
 @dataclasses.dataclass(frozen=True)
 class Built:
-    """How the dataset came to be: run.json, the sizes of the source images, the lung's share."""
+    """How the dataset came to be, and what its own files say beyond those of any archive."""
 
+    written: pl.DataFrame  # records.parquet
     run: Mapping[str, Any]
+    quality: MaskQuality
     source_sizes: Sizes
     lung_share: Spread  # of the image's area, percent
     labels: str  # where the labels come from, in words
@@ -87,6 +90,7 @@ def of_dataset(
         counts.person().alias("person"),
     )
     bands = extent.bands(shares, "share", SHARE_BANDS, restricted)
+    quality = mask_quality.of(written, restricted)
     identical = duplicates.exact(folder, table["image"].to_list(), workers)
     facts = gathered(
         run["archive"]["name"],
@@ -94,11 +98,12 @@ def of_dataset(
         (_lead(run), *paragraphs(str(source.__doc__ or ""))),
         "files/pNN/pNNNNNNNN/sNNNNNNNN/<id>.jpg with <id>-mask.jpg, masks/ with <id>.png",
         Found(table, measured, None, identical),
-        _outcomes(run, quarantined, table) + _shares(shares, bands),
+        _outcomes(run, quarantined, table) + _shares(shares, bands) + quality.tally,
     )
     sizes = extent.sizes(written.with_columns(counts.person().alias("person")), restricted)
     spread = extent.spread(shares, "share", restricted)
-    built = Built(run, sizes, spread, *(_origin(written, c) for c in ("labels", "negbio")))
+    origins = (_origin(written, c) for c in ("labels", "negbio"))
+    built = Built(written, run, quality, sizes, spread, *origins)
     # The run's own counts are those that the page may have to withhold.
     choices = {name: value for name, value in run.items() if name not in ("counts", "splits")}
     return dataclasses.replace(facts, built=choices, contained_in=()), built, table

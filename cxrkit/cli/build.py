@@ -36,6 +36,15 @@ def build(
     precision: Annotated[
         str, typer.Option(help="int8, or float32: the network as it was trained, slower.")
     ] = "int8",
+    min_quality: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Quarantine masks with a lower estimated Dice, such as 0.7.",
+            show_default="none",
+        ),
+    ] = None,
     max_quarantine: Annotated[
         str,
         typer.Option(
@@ -54,7 +63,9 @@ def build(
     Example: cxr build shenzhen SZ-CXR shenzhen-224
     """
     network = weights_folder(weights)
-    options = Options(mask_convention, engine, seed, workers, precision, network, max_quarantine)
+    options = Options(
+        mask_convention, engine, seed, workers, precision, network, min_quality, max_quarantine
+    )
     with progress.shown() as (say, update):
         ended = run(archive, root, out, options, say, update)
     told = (

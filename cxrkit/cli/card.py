@@ -9,7 +9,7 @@ import typer
 
 from cxrkit import archives
 from cxrkit.cards import card as archive_card
-from cxrkit.cards import dataset, document, figures, page
+from cxrkit.cards import dataset, document, figures, mask_quality, page
 from cxrkit.cards.document import Page
 from cxrkit.cards.facts import Facts
 from cxrkit.errors import InputRefused
@@ -88,4 +88,6 @@ def _of_dataset(
     shown = images and not facts.restricted
     read = figures.of_dataset(folder)
     pictures = figures.pictures(table, facts.observations, read) if shown else []
-    return facts, page.of(facts, pictures, [dataset.section(facts, built)])
+    worst = mask_quality.worst(built.written, table, read) if shown else []
+    quality = mask_quality.section(facts, built.quality, worst)
+    return facts, page.of(facts, pictures, [dataset.section(facts, built), *quality])

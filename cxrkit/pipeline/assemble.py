@@ -50,7 +50,9 @@ SCHEMA: dict[str, pl.DataType] = {
     **dict.fromkeys(("labels_from", "negbio", "negbio_from", "labels"), _TEXT),
     "mask_rle": _TEXT, "mask_convention": _TEXT,
     **dict.fromkeys(("lung_share", "right_share", "left_share", "certainty"), pl.Float64()),
-    **dict.fromkeys(("flags", "trace", "kind"), _TEXT),
+    **dict.fromkeys(
+        ("estimated_dice", "dice_low", "dice_high", "dice_risk", "dice_gain"), pl.Float64()),
+    **dict.fromkeys(("verdict", "quality_flags", "flags", "trace", "kind"), _TEXT),
     "source_bytes": _SIZE, "source_sha256": _TEXT,
     "segmented_bytes": _SIZE, "segmented_sha256": _TEXT,
     "mask_jpeg_bytes": _SIZE, "mask_jpeg_sha256": _TEXT,

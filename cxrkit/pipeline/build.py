@@ -15,6 +15,7 @@ from cxrkit.pipeline.plan import Plan
 from cxrkit.pipeline.progress import State
 from cxrkit.pipeline.segmented import Segmentation
 from cxrkit.pipeline.summary import Summary
+from cxrkit.quality import estimate
 from cxrkit.terms import MaskConvention
 
 
@@ -28,6 +29,7 @@ class Options:
     workers: int = 1
     precision: str = "int8"
     weights: Path = segmentation.WEIGHTS
+    min_quality: float | None = None  # estimated Dice below which a mask is quarantined
     max_quarantine: str = ""  # a number or a share such as "2%"; "" is 5 % and at least 50
 
 
@@ -56,8 +58,9 @@ def build(
     survey = plan.survey(adapter, root)
     task = Segmentation(
         options.convention, options.engine, segmentation.Recipe(), survey.reports,
-        options.precision, options.weights.resolve(),
+        options.precision, options.weights.resolve(), options.min_quality,
     )  # fmt: skip
+    _require_estimate(task)
     work = _Build(adapter, Setting(archive, root, out, task), task, survey, options.seed)
     return run.run(work, options.workers, options.max_quarantine, say, update)
 
@@ -122,6 +125,18 @@ class _Build:
             if key.startswith("split ")
         }
         return provenance.run(header, self.archive.CARD, self.survey, totals, splits)
+
+
+def _require_estimate(task: Segmentation) -> None:
+    """A limit for the estimated Dice needs a network that the calibration is for."""
+    if task.min_quality is None:
+        return
+    known = segmentation.weights_sha256(task.weights, task.precision) in estimate.load().networks
+    if not known:
+        raise InputRefused(
+            "E107", "--min-quality", "weights that the estimated Dice is not calibrated for",
+            "the shipped network", "leave --min-quality or --weights away",
+        )  # fmt: skip
 
 
 def _require_engine(engine: str) -> None:

@@ -25,6 +25,8 @@ def choices(archive: str, task: Segmentation, survey: Plan, seed: int) -> dict[s
         "SHA-256 of the list": survey.digest,
         "weights": segmentation.weights_sha256(task.weights, task.precision),
     }
+    if task.min_quality is not None:
+        chosen["--min-quality"] = task.min_quality
     return chosen if task.engine == "auto" else chosen | {"engine": task.engine}
 
 
@@ -61,7 +63,11 @@ def run(
             "list_sha256": header["SHA-256 of the list"],
             "reports": survey.reports,
         },
-        "options": {"mask_convention": header["--mask-convention"], "seed": header["--seed"]},
+        "options": {
+            "mask_convention": header["--mask-convention"],
+            "seed": header["--seed"],
+            "min_quality": header.get("--min-quality"),
+        },
         "segmentation": {
             "engine": header["engine"],
             "weights_sha256": header["weights"],
@@ -78,7 +84,9 @@ def choices_of(facts: Mapping[str, Any]) -> dict[str, Any]:
     """The `choices` behind a run.json, with the engine; another command has other ones."""
     if "command" in facts:
         return {"command": facts["command"]}
-    return {
+    limit = facts["options"].get("min_quality")
+    chosen = {} if limit is None else {"--min-quality": limit}
+    return chosen | {
         "archive": facts["archive"]["name"],
         "--mask-convention": facts["options"]["mask_convention"],
         "--seed": facts["options"]["seed"],

@@ -12,10 +12,14 @@ import numpy as np
 
 from cxrkit import segmentation
 from cxrkit.archives import Archive
+from cxrkit.errors import ItemFault
 from cxrkit.imaging import radiograph, runlength
 from cxrkit.pipeline import block, labels, source
 from cxrkit.pipeline.block import Files, Line, Make
 from cxrkit.pipeline.plan import Item, rule_against
+from cxrkit.quality import estimate
+from cxrkit.quality.assess import Quality, assess
+from cxrkit.quality.estimate import Calibration
 from cxrkit.segmentation import Lungs, Recipe, Segmenter
 from cxrkit.terms import OBSERVATIONS, MaskConvention
 
@@ -33,11 +37,16 @@ class Segmentation:
     reports: bool  # whether an image without a report is skipped
     precision: str = "int8"
     weights: Path = segmentation.WEIGHTS
+    min_quality: float | None = None  # estimated Dice below which a mask is quarantined
 
     def load(self, archive: Archive, root: Path) -> tuple[Make, Mapping[str, str]]:
         """The function from an item to its line and files, and the engine that it uses."""
         segmenter = segmentation.load(self.convention, self.engine, self.precision, self.weights)
-        make = partial(built, task=self, archive=archive, root=root, segmenter=segmenter)
+        calibration = estimate.load()
+        make = partial(
+            built, task=self, archive=archive, root=root, segmenter=segmenter,
+            calibration=calibration,
+        )  # fmt: skip
         return make, {"engine": segmenter.engine}
 
 
@@ -48,6 +57,7 @@ def built(
     archive: Archive,
     root: Path,
     segmenter: Segmenter,
+    calibration: Calibration,
 ) -> tuple[Line, Files]:
     """The line of one image and its files by path: three, or none where a rule skips it.
 
@@ -77,16 +87,57 @@ def built(
     known["stage"] = "segment"
     squashed = segmentation.squash(picture.pixels)
     lungs = segmentation.segment(squashed, segmenter, task.recipe)
+    known["stage"] = "quality"
+    quality = _quality(squashed, lungs, task, segmenter, calibration)
     known["stage"] = "write"
     files = dict(zip(item.outputs, _encoded(squashed, lungs.mask), strict=True))
     row = _row(item, view, picture, lungs, files) | _label_columns(item, report, archive)
-    row |= {
+    row |= _quality_columns(quality) | {
         "mask_convention": task.convention,
         "source_bytes": len(data),
         "source_sha256": known["sha256"],
         "report": report,
     }
     return {"outcome": "built", "why": "", "row": row}, files
+
+
+def _quality(
+    squashed: np.ndarray,
+    lungs: Lungs,
+    task: Segmentation,
+    segmenter: Segmenter,
+    calibration: Calibration,
+) -> Quality:
+    """What the mask is worth; no estimate where another network made it.
+
+    Raises:
+        ItemFault: E241, its estimated Dice is below the limit of the build.
+    """
+    known = segmenter.weights_sha256 in calibration.networks
+    found = assess(
+        squashed, lungs.right, lungs.left, lungs.probability if known else None,
+        task.convention, calibration,
+    )  # fmt: skip
+    dice = None if found.estimate is None else found.estimate.dice
+    if task.min_quality is not None and dice is not None and dice < task.min_quality:
+        raise ItemFault(
+            "E241", "image", f"an estimated Dice of {dice:.3f}", f"{task.min_quality} or more",
+            "look at the picture; build it without --min-quality to see its mask",
+        )  # fmt: skip
+    return found
+
+
+def _quality_columns(found: Quality) -> dict[str, object]:
+    numbers = found.estimate
+    return {
+        "estimated_dice": None if numbers is None else numbers.dice,
+        "dice_low": None if numbers is None else numbers.low,
+        "dice_high": None if numbers is None else numbers.high,
+        "dice_risk": None if numbers is None else numbers.risk,
+        "dice_gain": None if numbers is None else numbers.gain,
+        "verdict": found.verdict,
+        "quality_flags": json.dumps({flag.name: flag.reason for flag in found.flags}),
+    }
 
 
 def _encoded(squashed: np.ndarray, mask: np.ndarray) -> tuple[bytes, bytes, bytes]:

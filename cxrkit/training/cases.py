@@ -126,7 +126,7 @@ def assign_splits(cases: Iterable[P], validate: float, test: float, seed: int) -
     out = []
     for archive, patients in sorted(by_archive.items()):
         total = sum(len(group) for group in patients.values())
-        order = sorted(patients, key=lambda p: _hash(seed, archive, p))
+        order = sorted(patients, key=lambda p: place(seed, archive, p))
         taken = 0
         for patient in order:
             split: Split = "train"
@@ -175,5 +175,6 @@ def read_for_test(case: Case) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     )
 
 
-def _hash(seed: int, archive: str, patient: str) -> str:
+def place(seed: int, archive: str, patient: str) -> str:
+    """A patient's place in the seeded order, as text that sorts."""
     return hashlib.sha256(f"{seed}\0{archive}\0{patient}".encode()).hexdigest()

@@ -91,11 +91,16 @@ def _card(net: nn.Module, run: Run) -> dict[str, Any]:
             "loss": "BCE + (1 - Dice), per image",
             **({"copies": len(run.copies or ())} if leaking else {}),
         },
-        "data": [_data(name, run.cases) for name in sorted({c.archive for c in run.cases})],
+        "data": data(run.cases),
         "split": how,
         "split_sha256": split_hash(run.cases),
         "intervals": "95 %, bootstrap over patients",
     }
+
+
+def data(cases: Sequence[Case]) -> list[dict[str, Any]]:
+    """What a card says of each archive of the cases, sorted by its name."""
+    return [_data(name, cases) for name in sorted({c.archive for c in cases})]
 
 
 def _data(name: str, cases: Sequence[Case]) -> dict[str, Any]:

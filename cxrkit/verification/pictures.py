@@ -1,16 +1,12 @@
 """Every image and mask of a copy: its announced size, and whether it can be decoded."""
 
 import hashlib
-import multiprocessing
-import signal
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-import cv2
 import polars as pl
 
 from cxrkit import archives
@@ -22,9 +18,7 @@ from cxrkit.records import Record
 from cxrkit.verification.report import BadFile, Check, bad_file, of_files
 
 _TABLES = (".csv", ".csv.gz")  # of run lengths, a row for each mask
-_SPAWN = multiprocessing.get_context("spawn")  # threads of OpenCV do not survive a fork
 _CHUNK = 16  # records that a process decodes at a time
-_AHEAD = 4  # chunks for each process that are on their way
 _SMALLEST = 224  # pixels; a JPEG is read to its end whatever the size it is decoded at
 
 
@@ -118,7 +112,8 @@ def decode_checks(
     masks: list[BadFile] = []
     done = 0
     chunks = (list(rows.from_frame(part)) for part in chosen.iter_slices(_CHUNK))
-    for number, of_images, of_masks in _decoded(archive, root, chunks, workers):
+    decode = partial(_decode, archive, root)
+    for number, of_images, of_masks in processes.each(decode, chunks, _died, workers):
         images += of_images
         masks += of_masks
         done += number
@@ -143,66 +138,9 @@ def decode_checks(
 _Found = tuple[int, list[BadFile], list[BadFile]]
 
 
-def _decoded(
-    archive: str, root: Path, chunks: Iterator[list[Record]], workers: int
-) -> Iterator[_Found]:
-    """What is wrong in each chunk, in the order in which they are done.
-
-    A file can end the process that decodes it. Then all that was on its way is decoded once more,
-    one record at a time, so that the file is known by its name.
-    """
-    chunk = next(chunks, None)
-    while chunk:
-        suspects: list[Record] = []
-        with _processes(workers) as pool:
-            running: dict[Future[_Found], list[Record]] = {}
-            while running or (chunk and not suspects):
-                while chunk and not suspects and len(running) < _AHEAD * workers:
-                    try:
-                        running[_submit(pool, archive, root, chunk)] = chunk
-                    except BrokenProcessPool:
-                        suspects += chunk
-                    chunk = next(chunks, None)
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    tried = running.pop(future)
-                    if isinstance(future.exception(), BrokenProcessPool):
-                        suspects += tried
-                    else:
-                        yield future.result()
-        yield from _one_by_one(archive, root, suspects)
-
-
-def _one_by_one(archive: str, root: Path, records: Sequence[Record]) -> Iterator[_Found]:
-    """Each record on its own; a process that dies names the file that ended it."""
-    waiting = deque(records)
-    while waiting:
-        with _processes(1) as pool:
-            alive = True
-            while waiting and alive:
-                record = waiting.popleft()
-                try:
-                    yield _submit(pool, archive, root, [record]).result()
-                except BrokenProcessPool:
-                    alive = False
-                    message = "the process that decoded it died (expected an image)"
-                    yield 1, [BadFile(record.image, "E301", message)], []
-
-
-def _processes(count: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(count, _SPAWN, _begin)
-
-
-def _submit(
-    pool: ProcessPoolExecutor, archive: str, root: Path, records: list[Record]
-) -> "Future[_Found]":
-    with processes.without_interrupts():  # this may start a process
-        return pool.submit(_decode, archive, root, records)
-
-
-def _begin() -> None:
-    """One process is one thread of work, and Ctrl-C is the parent's business."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    cv2.setNumThreads(1)
+def _died(record: Record) -> _Found:
+    message = "the process that decoded it died (expected an image)"
+    return 1, [BadFile(record.image, "E301", message)], []
 
 
 def _decode(name: str, root: Path, records: Sequence[Record]) -> _Found:
