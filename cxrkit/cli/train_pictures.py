@@ -18,6 +18,9 @@ def pictures(
     draws: Annotated[int, typer.Option(min=64, help="Pictures of an epoch.")] = 12800,
     phantoms: Annotated[int, typer.Option(min=10, help="Computed chests to learn from.")] = 1000,
     scenes: Annotated[int, typer.Option(min=10, help="Computed pictures of others.")] = 3000,
+    measured: Annotated[
+        int, typer.Option(min=1, help="Computed pictures of each kind to measure on.")
+    ] = 100,
     seed: Annotated[int, typer.Option(min=0, help="Of split, order, weights, pictures.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON.")] = False,
 ) -> None:
@@ -35,6 +38,6 @@ def pictures(
     with progress.shown("pictures") as report:
         card = picture_release.run(
             sources, unseen, settings, recipe, out, report,
-            lambda line: print(line, file=sys.stderr, flush=True),
+            lambda line: print(line, file=sys.stderr, flush=True), measured,
         )  # fmt: skip
     print(json.dumps(card["scores"]) if as_json else picture_release.text(card))
