@@ -118,4 +118,4 @@ def recall_of_changes(
 def share(name: str, changed: Iterable[np.ndarray], network: Network) -> float:
     """The share of pictures that are given the flag of this name."""
     hits = [any(f.name == name for f in pictures.flags(p, network)) for p in changed]
-    return float(np.mean(hits))
+    return round(float(np.mean(hits)), 4)
