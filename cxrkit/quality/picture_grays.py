@@ -17,8 +17,8 @@ COARSE = 16  # cells across: their means do not know the noise of a detector
 # Grays between the 1st and 99th percentile of the cells: 51 in the flattest radiograph, 200 in
 # most; 10 in an unexposed detector's strong noise.
 BLANK_RANGE = 24
-# Of the picture: .084 in the widest fiftieth of V7 and .37 in the widest of all, whose lungs are still
-# large enough.
+# Of the picture: .084 in the widest fiftieth of V7 and .37 in the widest of all, whose lungs are
+# still large enough.
 BORDER_SHARE = 0.40
 # Of the exposed field, black and white: .012 and .047 in the worst hundredth of V7, .0058 and .0019
 # of Guangzhou. Lungs fill about a third.
