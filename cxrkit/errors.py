@@ -64,6 +64,7 @@ NAMES = {
     "E901": "non-finite-loss",
     "E902": "copy-differs",
     "E903": "false-claims",
+    "E904": "leakage",
 }
 
 

@@ -24,6 +24,23 @@ def card(folder: Path, task: str) -> dict[str, Any]:
         InputRefused: E102, there is none; E505, a pickle is given; E506, one for another task.
         IntegrityFailure: E501, it is damaged.
     """
+    found = any_card(folder, task)
+    own = found.get("task")
+    if own != task:
+        raise InputRefused(
+            "E506", str(folder), f"a model for {own or 'another task'}", task,
+            f"give the OUT of cxr train {task}",
+        )  # fmt: skip
+    return found
+
+
+def any_card(folder: Path, task: str = "TASK") -> dict[str, Any]:
+    """The card of a model, whatever it was trained for; `task` is named in a refusal alone.
+
+    Raises:
+        InputRefused: E102, there is none; E505, a pickle is given.
+        IntegrityFailure: E501, it is damaged.
+    """
     if folder.suffix in PICKLES and folder.is_file():
         raise InputRefused(
             "E505", str(folder), "a pickle, which can run any code when it is read",
@@ -35,13 +52,7 @@ def card(folder: Path, task: str) -> dict[str, Any]:
         raise _absent(folder / CARD, task) from error
     except ValueError as error:
         raise damaged(folder, "no JSON") from error
-    own = found.get("task") if isinstance(found, dict) else None
-    if own != task:
-        raise InputRefused(
-            "E506", str(folder), f"a model for {own or 'another task'}", task,
-            f"give the OUT of cxr train {task}",
-        )  # fmt: skip
-    checked: dict[str, Any] = found
+    checked: dict[str, Any] = found if isinstance(found, dict) else {}
     return checked
 
 

@@ -27,6 +27,7 @@ from cxrkit.records import LABEL
 from cxrkit.terms import OBSERVATIONS
 from cxrkit.verification import duplicates
 
+_COUNTED = ("counts", "splits", "split_proof")  # of run.json
 # Percent of the image's area at which a band of lung shares begins.
 SHARE_BANDS = (0, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60)
 
@@ -105,7 +106,7 @@ def of_dataset(
     origins = (_origin(written, c) for c in ("labels", "negbio"))
     built = Built(written, run, quality, sizes, spread, *origins)
     # The run's own counts are those that the page may have to withhold.
-    choices = {name: value for name, value in run.items() if name not in ("counts", "splits")}
+    choices = {name: value for name, value in run.items() if name not in _COUNTED}
     return dataclasses.replace(facts, built=choices, contained_in=()), built, table
 
 
@@ -125,10 +126,28 @@ def section(facts: Facts, built: Built) -> Section:
         ("Labels", built.labels),
         ("NegBio reading", f"{built.negbio}; in CXLSeg-negbio.csv"),
         ("Split", f"80:10:10 by patient, by a hash with seed {options['seed']}"),
+        *_proof(run.get("split_proof"), facts.restricted),
     )
     return Section(
         "How this dataset was built",
         (Pairs(pairs), *_outcome_table(facts), *_source_sizes(built), *_lung_share(facts, built)),
+    )
+
+
+def _proof(found: Mapping[str, Any] | None, restricted: bool) -> tuple[tuple[str, str], ...]:
+    """What crosses the split; of a restricted archive not how few it is."""
+    if found is None:  # built before this was counted
+        return ()
+    what = ("patients", "studies", "equal files")
+    crossing = {name: found[f"{name} in several splits"] for name in what}
+    said = ", ".join(f"{k}: {'some' if restricted and n else n}" for k, n in crossing.items())
+    moved = "Patients who share a file have one split"
+    if not restricted:
+        moved += f": {found['joined patients']} in {found['joined groups']} groups"
+    return (
+        ("In more than one split", said),
+        ("Joined", moved),
+        ("Not examined", str(found["not examined"])),
     )
 
 

@@ -13,8 +13,8 @@ import typer
 from cxrkit.errors import CxrkitError
 
 COMMANDS = (
-    "archives", "audit", "build", "card", "convert", "demo", "label", "phantom", "quality",
-    "records", "report", "sections", "verify",
+    "archives", "audit", "build", "card", "convert", "demo", "label", "leakage", "phantom",
+    "quality", "records", "report", "sections", "split", "verify",
 )  # fmt: skip
 GROUPS = ("compare", "predict", "score", "train")  # commands with commands of their own
 

@@ -21,7 +21,10 @@ def quality(
     masks: Masks = None,
     masks_convention: Convention = "included",
     repeat: Repeat = [],  # noqa: B006  # typer copies it
-    folds: Annotated[int, typer.Option(min=2, help="Networks, each without a part.")] = 3,
+    folds: Annotated[int, typer.Option(min=2, help="Parts of the patients.")] = 3,
+    networks: Annotated[
+        int, typer.Option(min=2, help="Each learns without one part, and makes its masks.")
+    ] = 2,
     copies: Annotated[int, typer.Option(min=0, help="Changed copies of each radiograph.")] = 5,
     epochs: Annotated[int, typer.Option(min=1, help="Of each network.")] = 20,
     coarse_epochs: Annotated[
@@ -54,7 +57,9 @@ def quality(
     )  # fmt: skip
     cases = gathered.cases(sources, masks, masks_convention)
     split = training_cases.assign_splits(cases, validate, test, seed)
-    settings = task.Settings(folds=folds, copies=copies)
+    if networks > folds:
+        raise gathered.refused("--networks", str(networks), f"at most --folds, {folds}")
+    settings = task.Settings(folds=folds, networks=networks, copies=copies)
     folder = segmentation.weights_folder(weights)
     with progress.shown() as report:
         card: dict[str, Any] = task.run(

@@ -17,7 +17,7 @@ from pathlib import Path
 import polars as pl
 
 from cxrkit import sources
-from cxrkit.pipeline import csv_files, durable, quarantine
+from cxrkit.pipeline import csv_files, durable, one_split, quarantine
 from cxrkit.pipeline.block import Line, Lines
 from cxrkit.terms import OBSERVATIONS
 
@@ -72,14 +72,17 @@ def outputs(row: Line) -> Iterator[tuple[str, str, int]]:
 def write_tables(out: Path, lines: Lines) -> Counter[str]:
     """Write TABLES below `out` and say how often each outcome and each split occurs.
 
-    `lines` gives the lines of all blocks in order, one block after the other, each time anew.
+    `lines` gives the lines of all blocks in order, one block after the other, each time anew. The
+    counts hold the proof of the split too, see `one_split`, under "proof patients" and so on.
 
     Raises:
         ResourceExhausted: E601.
     """
     scratch = out / "runs" / "tmp"
+    lines, proof = one_split.joined(lines)
     counts = _write_csvs(scratch, lines())
     _write_records(scratch, lines())
+    counts.update({f"proof {what}": number for what, number in proof.items()})
     durable.publish(out, [(scratch / name, out / name) for name in TABLES])
     return counts
 

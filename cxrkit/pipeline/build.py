@@ -119,12 +119,13 @@ class _Build:
             "quarantined": summary.quarantined,
             "skipped": summary.skipped,
         }
-        splits = {
-            key.removeprefix("split "): count
-            for key, count in sorted(counts.items())
-            if key.startswith("split ")
-        }
-        return provenance.run(header, self.archive.CARD, self.survey, totals, splits)
+        splits, proof = _with("split ", counts), _with("proof ", counts)
+        return provenance.run(header, self.archive.CARD, self.survey, totals, splits, proof)
+
+
+def _with(start: str, counts: Mapping[str, int]) -> dict[str, int]:
+    """The counts whose name begins so, without that."""
+    return {k.removeprefix(start): n for k, n in sorted(counts.items()) if k.startswith(start)}
 
 
 def _require_estimate(task: Segmentation) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import cxrkit
 from cxrkit import segmentation
 from cxrkit.archives import Card
+from cxrkit.pipeline import one_split
 from cxrkit.pipeline.plan import Plan
 from cxrkit.pipeline.segmented import Segmentation
 
@@ -52,6 +53,7 @@ def run(
     survey: Plan,
     counts: Mapping[str, Any],
     splits: Mapping[str, int],
+    proof: Mapping[str, int],
 ) -> dict[str, Any]:
     """run.json, from the journal's first line, `choices` and `tools` together, and the counts."""
     return {
@@ -77,6 +79,7 @@ def run(
         "libraries": header["libraries"],
         "counts": dict(counts),
         "splits": dict(splits),
+        "split_proof": dict(proof) | {"not examined": one_split.NOT_EXAMINED},
     }
 
 

@@ -1,7 +1,7 @@
 """Radiographs with lung masks for training: which, in what convention, in which split."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
@@ -42,6 +42,11 @@ class Case:
         return self.record.patient_id or f"image:{self.record.image_id}"
 
     @property
+    def extra(self) -> Mapping[str, str]:
+        """The archive's other columns."""
+        return self.record.extra
+
+    @property
     def image(self) -> Path:
         """The radiograph's file."""
         return self.root / self.record.image
@@ -67,6 +72,10 @@ class OfPatient(Protocol):
     @property
     def split(self) -> str:
         """train, validate or test."""
+
+    @property
+    def extra(self) -> Mapping[str, str]:
+        """The archive's other columns."""
 
 
 P = TypeVar("P", bound=OfPatient)

@@ -20,7 +20,7 @@ from cxrkit.models.classifier import WIDTHS, Classifier
 from cxrkit.pipeline import durable
 from cxrkit.segmentation import SIZE, weights_sha256
 from cxrkit.terms import SPLITS
-from cxrkit.training import classification_page, model_card
+from cxrkit.training import classification_page, learnt, model_card
 from cxrkit.training import classification_results as results
 from cxrkit.training.cases import split_hash
 from cxrkit.training.classification import HEAVIEST, Choice, Data, positive_weights
@@ -73,6 +73,7 @@ def write(
     infer = classification.onnxruntime(model)
     decisions = results.decide(run.data, choice, weights, infer, run.rule, run.target)
     card = _card(net, run, settings, weights) | {"files": files}
+    card |= learnt.write(out, learnt.seen(run.data.samples))
     card["calibration"] = {
         name: asdict(d.calibration) for name, d in zip(choice.names, decisions, strict=True)
     }

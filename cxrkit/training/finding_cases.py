@@ -7,7 +7,7 @@ anything is learnt, so a file that nothing can be made of is known from the star
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +51,11 @@ class FindingCase:
     def patient_id(self) -> str:
         """The patient, or the image itself where the archive names none."""
         return self.record.patient_id or f"image:{self.record.image_id}"
+
+    @property
+    def extra(self) -> Mapping[str, str]:
+        """The archive's other columns."""
+        return self.record.extra
 
     @property
     def image(self) -> Path:

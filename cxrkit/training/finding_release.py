@@ -25,6 +25,7 @@ from cxrkit.training import (
     finding_page,
     finding_scores,
     finding_segmentation,
+    learnt,
     mask_scores,
     model_card,
 )
@@ -145,6 +146,7 @@ def write(net: nn.Module, run: Run, out: Path, pictures: bool = False) -> dict[s
             for precision, found in scores.items()
         },
     }
+    card |= learnt.write(out, learnt.seen(run.stored.cases))
     _write_csv(out / "split.csv", ("archive", "image_id", "patient_id", FINDING, "split"), (
         (c.archive, c.image_id, c.patient_id, int(c.positive), c.split) for c in run.stored.cases
     ))  # fmt: skip

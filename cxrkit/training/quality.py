@@ -1,10 +1,10 @@
 """The calibration of the estimated Dice: cross-fitted networks, trees, errors, and how good it is.
 
 A network fits the masks that it learnt from better than those of new patients, so its own masks of
-them teach too much trust. Hence networks of the same kind are trained on two thirds of the patients
-each, and every radiograph's mask comes from the network that never saw its patient. The patients
-that the shipped network was tested and validated on are left out of all that: on its masks of
-them the calibration is measured.
+them teach too much trust. Hence networks of the same kind are each trained without one part of the
+patients, and the masks to learn from are those that it makes of that part. The patients that the
+shipped network was tested and validated on are left out of all that: on its masks of them the
+calibration is measured.
 """
 
 import hashlib
@@ -25,6 +25,7 @@ from cxrkit.quality.estimate import GOOD, GROUPS, Calibration, Trees
 from cxrkit.quality.signals import NAMES
 from cxrkit.terms import MASK_CONVENTIONS, MaskConvention
 from cxrkit.training import cases, model_card, quality_rows, release
+from cxrkit.training import learnt as trained
 from cxrkit.training import segmentation as task
 from cxrkit.training.cases import Case
 from cxrkit.training.loop import Event
@@ -41,7 +42,8 @@ _VALIDATE = 0.04  # of the images that a cross-fitted network learns from: its l
 class Settings:
     """How the calibration is made; each field is a flag of the command."""
 
-    folds: int = 3  # networks, each trained without one part of the patients
+    folds: int = 3  # parts of the patients
+    networks: int = 2  # each trained without one part, whose masks it makes; at most one for each
     copies: int = 5  # changed copies of each radiograph
     directions: int = 12  # of the shape model; they hold 72 to 74 % of what drawn masks vary by
     trees: int = 300
@@ -86,12 +88,12 @@ def run(
     }  # fmt: skip
     fold_of = folds(learnt, settings.folds)
     table: list[Row] = []
-    for fold in range(settings.folds):
+    for fold in range(settings.networks):
         network = cross_fit(learnt, fold_of, fold, plan, out / f"fold-{fold}", device, report)
         part = [c for c in learnt if _fold(c, fold_of) == fold]
         made = quality_rows.rows(part, _infer(network), shapes, settings.copies, settings.seed)
         table += made
-        say(f"network {fold + 1} of {settings.folds}: {len(table):,} masks so far")
+        say(f"network {fold + 1} of {settings.networks}: {len(table):,} masks so far")
     calibration = calibrate(table, fold_of, shapes, networks(weights), settings)
     say("measuring on the patients that were held back")
     tested = list(quality_rows.rows(held, _infer(weights), shapes, settings.copies, settings.seed))
@@ -294,7 +296,7 @@ def write(
     weights: Path,
     out: Path,
 ) -> dict[str, Any]:
-    """Write numbers.npz, card.json and card.md to the folder `out`; the card."""
+    """Write numbers.npz, trained_on.csv, card.json and card.md to the folder `out`; the card."""
     data = _numbers(by)
     card: dict[str, Any] = {
         "title": "Estimated Dice of lung masks that nobody drew",
@@ -310,6 +312,7 @@ def write(
         "scores": scores(tested, by),
     }  # fmt: skip
     (out / NUMBERS).write_bytes(data)
+    card |= trained.write(out, (c for c in listed if c.split == "train"))
     model_card.write(out, card)
     return card
 

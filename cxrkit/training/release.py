@@ -13,8 +13,8 @@ from torch import nn
 from cxrkit.models import onnx_files, weights_file
 from cxrkit.segmentation import ENGINES, PRECISIONS, SIZE, Recipe, Segmenter, load, preprocess
 from cxrkit.terms import SPLITS
-from cxrkit.training import loop, model_card, segmentation_page
-from cxrkit.training.cases import Case, read, read_for_test, split_hash
+from cxrkit.training import learnt, loop, model_card, segmentation_page
+from cxrkit.training.cases import Case, OfPatient, read, read_for_test, split_hash
 from cxrkit.training.evaluation import Score, evaluate, evaluate_copies, summary
 from cxrkit.training.published import Copy
 from cxrkit.training.segmentation import Settings
@@ -53,7 +53,7 @@ def write(
         name = "model.onnx" if precision == "float32" else f"model-{precision}.onnx"
         (out / name).write_bytes(data)
         files[precision] = {"file": name, "sha256": hashlib.sha256(data).hexdigest()}
-    card = _card(net, run) | {"files": files}
+    card = _card(net, run) | {"files": files} | learnt.write(out, _learnt(run))
     model_card.write(out, card)  # `load` checks the files against it
     scores = {precision: _scores(run, out, precision) for precision in PRECISIONS}
     card["scores"] = {precision: summary(found) for precision, found in scores.items()}
@@ -64,6 +64,13 @@ def write(
     _write_scores(out / "test.csv", scores)
     segmentation_page.write(out, card, scores["int8"], rows, pictures)
     return card
+
+
+def _learnt(run: Run) -> list[OfPatient]:
+    """The cases that were learnt from; of a leaking run those of which a copy was."""
+    if run.copies is None:
+        return learnt.seen(run.cases)
+    return [copy.case for copy in run.copies if copy.split != "test"]
 
 
 def _card(net: nn.Module, run: Run) -> dict[str, Any]:

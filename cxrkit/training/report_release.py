@@ -19,7 +19,7 @@ from cxrkit.report_writing.seen import Seen
 from cxrkit.report_writing.writers import Kind
 from cxrkit.reports import labeler
 from cxrkit.terms import OBSERVATIONS, SPLITS
-from cxrkit.training import card_tables, model_card, report_scores, run_page
+from cxrkit.training import card_tables, learnt, model_card, report_scores, run_page
 from cxrkit.training.cases import split_hash
 from cxrkit.training.loop import Row
 from cxrkit.training.report_scores import Written
@@ -79,6 +79,7 @@ def write(
         for name, reports in _reports(card, files, look(test)).items()
     ]
     card["scores"] = report_scores.as_card(every, test)
+    card |= learnt.write(out, learnt.seen(t.sample for t in targets))
     _write_split(out / "split.csv", targets)
     _write_test(out / "test.csv", test, every[0])
     _write_left_out(out / "left_out.csv", left)

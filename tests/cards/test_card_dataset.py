@@ -99,6 +99,15 @@ def test_the_choices_that_made_it_are_said(built: Path) -> None:
     assert f"least {low:.1f}" in page_captions(built) and f"most {high:.1f}" in page_captions(built)
 
 
+def test_the_proof_of_the_split_is_said(built: Path) -> None:
+    proof = json.loads((built / "run.json").read_text())["split_proof"]
+    text = markdown_of(built)
+    assert "In more than one split: patients: 0, studies: 0, equal files: 0" in text
+    joined = f"{proof['joined patients']} in {proof['joined groups']} groups"
+    assert f"Patients who share a file have one split: {joined}" in text
+    assert f"Not examined: {proof['not examined']}" in text
+
+
 def page_captions(folder: Path) -> str:
     facts, how, _ = dataset.of_dataset(folder, 1)
     return "\n".join(f.caption for f in page.of(facts, [], [dataset.section(facts, how)]).figures)
@@ -123,7 +132,9 @@ def test_a_restricted_dataset_gives_away_no_small_number(built: Path, tmp_path: 
     assert facts.restricted
     text = document.markdown(page.of(facts, [], [dataset.section(facts, how)]))
     assert {r["images"] for r in table(text, "outcome")} <= {"<11", "withheld"}
+    assert "Patients who share a file have one split\n" in text
     numbers = json.loads(page.as_json(facts))
+    assert "split_proof" not in numbers["built"]
     assert "counts" not in numbers["built"] and "splits" not in numbers["built"]
     assert {c["images"] for c in numbers["counts"]} <= {None, 0}
     assert {c["people"] for c in numbers["counts"]} <= {None, 0}

@@ -27,7 +27,7 @@ def line(number: int, outcome: str = "built") -> dict:
         "mask_jpeg": f"files/{path}-mask.jpg", "mask": f"masks/{path}.png", "view": "PA",
         "split": ("train", "validate", "test")[number % 3], "report": REPORT, "rows": 3056,
         "columns": 2544, "Edema": 1, "Fracture": -1, "age": 61.5, "lung_share": 0.25,
-        "negbio": json.dumps({"Edema": 0}),
+        "negbio": json.dumps({"Edema": 0}), "source_sha256": f"{number:016x}" + 48 * "0",
         "extra": json.dumps({"StudyDate": "21800506", "StudyTime": "213014.531"}),
     }  # fmt: skip
     return {"outcome": "built", "why": "", "row": row}
@@ -45,6 +45,8 @@ def blocks() -> list[list[dict]]:
 def out(tmp_path, blocks):
     durable.make_folder(tmp_path / "runs/tmp")
     counts = assemble.write_tables(tmp_path, lambda: blocks)
+    proof = {name: counts.pop(name) for name in sorted(counts) if name.startswith("proof ")}
+    assert proof["proof patients"] == 5 and not sum(n for p, n in proof.items() if "several" in p)
     assert counts == {
         "built": 5, "skipped report-missing": 1, "quarantined E214": 1, "split train": 2,
         "split test": 2, "split validate": 1,

@@ -268,7 +268,7 @@ def test_a_run_leaves_a_whole_folder_and_no_pixels_of_the_archive(run: Path) -> 
     assert {p.name for p in run.iterdir()} - {"lock"} == {
         "card.json", "card.md", "checkpoints", "left_out.csv", "log.csv", "model.json",
         "model.onnx", "model-int8.onnx", "model.safetensors",
-        "report.html", "split.csv", "test.csv",
+        "report.html", "split.csv", "test.csv", "trained_on.csv",
     }  # fmt: skip
     assert "data:image/png" not in (run / "report.html").read_text()  # the archive is registered
 

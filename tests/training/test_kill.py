@@ -13,7 +13,7 @@ KILLS = 10
 EPOCHS = 4
 WRITTEN = (
     "model.onnx", "model-int8.onnx", "model.safetensors", "model.json", "card.json", "card.md",
-    "split.csv", "test.csv",
+    "split.csv", "test.csv", "trained_on.csv",
 )  # fmt: skip
 
 

@@ -146,7 +146,8 @@ def test_the_folder_is_whole_and_its_card_names_what_was_done(
 ) -> None:
     out, drawn = finished
     names = {"card.json", "card.md", "head.npy", "log.csv", "model.json", "model.onnx",
-             "model.safetensors", "report.html", "split.csv", "test.csv"}  # fmt: skip
+             "model.safetensors", "report.html", "split.csv", "test.csv",
+             "trained_on.csv"}  # fmt: skip
     assert names <= {p.name for p in out.iterdir()}
     card = json.loads((out / "card.json").read_text())
     assert (card["task"], card["observations"], card["input"]["kind"]) == (
