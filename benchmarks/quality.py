@@ -1,15 +1,16 @@
 """Claims: the estimated Dice of lung masks is close to the true one, and costs little.
 
-On radiographs of patients that neither the network nor the calibration learnt from: own masks and
-spoilt ones, with reverse classification accuracy (RCA, Valindria 2017, arXiv:1702.03407) in the same
-run as the peer; then pairs of radiograph and drawn mask of which one in ten are deranged.
+On radiographs of patients that neither the network nor the trees learnt from, intervals by the
+errors on other such patients: own masks and spoilt ones, with reverse classification accuracy (RCA,
+Valindria 2017, arXiv:1702.03407) in the same run as the peer; then pairs of radiograph and drawn
+mask of which one in ten are deranged.
 
-    python benchmarks/quality.py shenzhen:SZ-CXR v7:V7 guangzhou:KERMANY --masks V7_MASKS_OF_GUANGZHOU
+    python benchmarks/quality.py shenzhen:SZ-CXR v7:V7 guangzhou:KERMANY --masks V7_MASKS
 """
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -19,16 +20,21 @@ from sklearn.metrics import roc_auc_score
 from cxrkit import segmentation
 from cxrkit.cli import gathered
 from cxrkit.quality import estimate
-from cxrkit.quality.assess import Quality, assess
-from cxrkit.segmentation import Recipe, clean, preprocess, segment, tell_apart
+from cxrkit.quality.assess import assess
+from cxrkit.quality.estimate import Calibration
+from cxrkit.quality.measures import measure
+from cxrkit.quality.signals import signals
+from cxrkit.segmentation import Recipe, Segmenter, clean, preprocess, segment, tell_apart
 from cxrkit.terms import MASK_CONVENTIONS
-from cxrkit.training import cases
+from cxrkit.training import cases, quality
 from cxrkit.training.augment import generator
 from cxrkit.training.cases import Case
 from cxrkit.training.damage import damaged
-from cxrkit.training.quality_rows import dice
+from cxrkit.training.quality_rows import Row, dice
 
-REFERENCES = 30  # drawn radiographs of the convention that RCA has
+SEED = 1
+REFERENCES = 12  # drawn radiographs of each convention that RCA has
+TUNED = 60  # radiographs whose masks tell how far off RCA is
 SPOILT = 2  # damages of each own mask
 PAIRS, DERANGED, ROUNDS = 100, 10, 20
 GOOD = estimate.GOOD
@@ -64,7 +70,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("sources", nargs="+", help="ARCHIVE:ROOT")
     parser.add_argument("--masks", type=Path)
-    parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     cv2.setNumThreads(1)
     listed = gathered.cases(options.sources, options.masks, "included")
@@ -73,22 +78,20 @@ def main() -> None:
     learnt = [c for c in split if c.split == "train"]
     segmenters = {c: segmentation.load(c, "onnxruntime") for c in MASK_CONVENTIONS}
     by = estimate.load()
-    rng = np.random.default_rng(options.seed)
+    rng = np.random.default_rng(SEED)
 
     peers = {c: Rca(references(learnt, c, rng)) for c in MASK_CONVENTIONS}
-    tuned = rng.permutation(len(learnt))[: len(held)]
+    tuned = [learnt[i] for i in rng.permutation(len(learnt))[:TUNED]]
     print(f"{len(held)} radiographs held back; RCA has {REFERENCES} drawn ones of each convention")
-    off = np.concatenate([
-        truth - plain
-        for _, _, truth, plain in rows([learnt[i] for i in tuned], segmenters, by, peers, options.seed)
-    ])  # fmt: skip
-    kinds, found, truth, plain = (
-        np.concatenate(column)
-        for column in zip(*rows(held, segmenters, by, peers, options.seed), strict=True)
-    )
+    off = np.array([row.dice - plain for row, plain in masks(tuned, segmenters, by, peers)])
+    both = list(masks(held, segmenters, by, peers))
+    rows, plain = [row for row, _ in both], np.array([plain for _, plain in both])
+    found = quality.estimates(rows, by)
+    truth = np.array([row.dice for row in rows])
     middle, low, high = (np.array([getattr(f, n) for f in found]) for n in ("dice", "low", "high"))
     ends = [plain + q for q in np.percentile(off, (5, 95))]
-    for name, here in (("own masks", kinds == 0), ("all masks", kinds >= 0)):
+    own = np.array([row.kind == "own" for row in rows])
+    for name, here in (("own masks", own), ("own and spoilt masks", own | True)):
         print(f"{name}: {here.sum()}, {(truth[here] < GOOD).mean():.1%} below {GOOD}")
         say("  estimated Dice", truth[here], middle[here], low[here], high[here])
         say("  plain RCA", truth[here], plain[here], ends[0][here], ends[1][here])
@@ -105,32 +108,34 @@ def references(
     return [cases.read_for_test(own[i])[:2] for i in chosen]
 
 
-def rows(listed, segmenters, by, peers, seed):
-    """For each radiograph: kinds (0 own, 1 spoilt), estimates, true Dice, RCA's Dice."""
-    masks = {(c.archive, c.image_id): cases.read_for_test(c) for c in listed}
+def masks(
+    listed: Sequence[Case],
+    segmenters: Mapping[str, Segmenter],
+    by: Calibration,
+    peers: Mapping[str, Rca],
+) -> Iterator[tuple[Row, float]]:
+    """The own mask of each radiograph and SPOILT damages of it, each with the Dice of RCA."""
+    read = {(c.archive, c.image_id): cases.read_for_test(c) for c in listed}
     for case in listed:
-        image, lung, ignore = masks[case.archive, case.image_id]
-        others = [m[1] for key, m in masks.items() if key[0] == case.archive]
-        infer = segmenters[case.convention].infer
-        probability = infer(preprocess(image))
+        image, lung, ignore = read[case.archive, case.image_id]
+        others = [mask for (archive, _), (_, mask, _) in read.items() if archive == case.archive]
+        probability = segmenters[case.convention].infer(preprocess(image))
         own = clean(probability > Recipe().threshold, Recipe())
         if not own.any():
             continue
-        rng = generator(seed, 7, 0, case.image_id)
-        looked = [own, *(damaged(own, others, rng) for _ in range(SPOILT))]
+        rng = generator(SEED, 7, 0, case.image_id)
         maps = peers[case.convention].maps(image)
-        found = [quality(image, m, probability, case, by).estimate for m in looked]
-        yield (
-            np.array([0] + [1] * SPOILT),
-            np.array(found),
-            np.array([dice(m & ~ignore, lung & ~ignore) for m in looked]),
-            np.array([peers[case.convention].score(m, maps) for m in looked]),
-        )
-
-
-def quality(image, mask, probability, case, by) -> Quality:
-    """As `cxr build` and `cxr quality` ask."""
-    return assess(image, *tell_apart(mask), probability, case.convention, by)
+        for number in range(1 + SPOILT):
+            mask = damaged(own, others, rng) if number else own
+            right, left = tell_apart(mask)
+            measured = measure(image, right, left, by.shapes[case.convention])
+            row = Row(
+                case,
+                "spoilt" if number else "own",
+                signals(right, left, probability, measured),
+                dice(mask & ~ignore, lung & ~ignore),
+            )
+            yield row, peers[case.convention].score(mask, maps)
 
 
 def say(name: str, truth: np.ndarray, found: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
@@ -146,7 +151,12 @@ def say(name: str, truth: np.ndarray, found: np.ndarray, low: np.ndarray, high: 
     )
 
 
-def deranged(held, segmenters, by, rng) -> None:
+def deranged(
+    held: Sequence[Case],
+    segmenters: Mapping[str, Segmenter],
+    by: Calibration,
+    rng: np.random.Generator,
+) -> None:
     """Drawn masks, one in ten given to another radiograph of the archive: how many are noticed."""
     read = [(c, *cases.read_for_test(c)[:2]) for c in held]
     probability = [segmenters[c.convention].infer(preprocess(image)) for c, image, _ in read]
@@ -158,11 +168,15 @@ def deranged(held, segmenters, by, rng) -> None:
         for at in chosen:
             case, image, mask = read[at]
             if at in wrong:
-                others = [o for o, (c, _, _) in enumerate(read)
-                          if c.archive == case.archive and c.patient_id != case.patient_id]  # fmt: skip
+                others = [
+                    place
+                    for place, (c, _, _) in enumerate(read)
+                    if c.archive == case.archive and c.patient_id != case.patient_id
+                ]
                 mask = read[int(rng.choice(others))][2]
-            verdict = quality(image, mask, probability[at], case, by).estimate
-            noticed = verdict is not None and verdict.dice < GOOD
+            right, left = tell_apart(mask)
+            got = assess(image, right, left, probability[at], case.convention, by)
+            noticed = got.verdict != "accept"
             (found if at in wrong else false)[turn] += noticed
     print(
         f"{PAIRS} pairs, {DERANGED} deranged, {ROUNDS} times: noticed {found.mean():.2f} "
@@ -170,7 +184,12 @@ def deranged(held, segmenters, by, rng) -> None:
     )
 
 
-def cost(held, segmenters, by, peers) -> None:
+def cost(
+    held: Sequence[Case],
+    segmenters: Mapping[str, Segmenter],
+    by: Calibration,
+    peers: Mapping[str, Rca],
+) -> None:
     """Processor time of a mask's quality against that of the mask itself."""
     case, image = held[0], cases.read_for_test(held[0])[0]
     segmenter = segmenters[case.convention]

@@ -32,8 +32,9 @@ class Radiograph:
 
     `pixels` is (H, W) uint8 with air dark, at the source's size or reduced by 2, 4 or 8; `rows` and
     `columns` are the source's size. `trace` names each step in order, `flags` what a person should
-    look at ("colour", "alpha", "exif-orientation-6"), `view` is the DICOM View Position where it is
-    one of the known ones, else empty.
+    look at ("colour", "colour-marks" beside it where little of the picture is coloured, "alpha",
+    "exif-orientation-6"), `view` is the DICOM View Position where it is one of the known ones, else
+    empty.
     """
 
     pixels: np.ndarray

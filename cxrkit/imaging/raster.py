@@ -12,6 +12,9 @@ from cxrkit.imaging.headers import COPY_AGAIN, Header
 
 # JPEG rounds chroma, so gray saved in colour differs by a few levels between its channels.
 GRAY_TOLERANCE = 8
+# Arrows and lettering are saturated and small; the tint of a scanned film is weak and everywhere.
+MARK_DIFFERENCE = 48  # between the channels of a pixel
+MARK_SHARE = 0.2  # of the picture at most
 
 _REDUCED_GRAY = {
     1: cv2.IMREAD_GRAYSCALE,
@@ -71,8 +74,8 @@ def read_jpeg(data: bytes, name: str, smallest: int | None) -> Plane:
     trace = ["jpeg decoded" if factor == 1 else f"jpeg decoded at 1/{factor}"]
     flags = header_flags(header)
     if header.channels == 3:
-        if _coloured(_decode(data, cv2.IMREAD_REDUCED_COLOR_8, name)):
-            flags.append("colour")
+        if found := _colour(_decode(data, cv2.IMREAD_REDUCED_COLOR_8, name)):
+            flags += found
             trace.append("colour to luma")
         else:
             trace.append("luma of three equal channels")
@@ -152,8 +155,8 @@ def to_gray(planes: np.ndarray, header: Header, first_step: str, smallest: int |
         trace.append(f"16 bits to 8 by the used range {low} to {high}")
         planes = cv2.LUT(planes, ramp(low, high))
     if planes.ndim == 3:
-        if _coloured(planes):
-            flags.append("colour")
+        if found := _colour(planes):
+            flags += found
             trace.append("colour to luma")
             planes = cv2.cvtColor(planes, cv2.COLOR_BGR2GRAY)
         else:
@@ -210,11 +213,18 @@ def _without_profile(data: bytes) -> bytes:
     return data
 
 
-def _coloured(planes: np.ndarray) -> bool:
-    """Some pixel of (H, W, 3) uint8 differs between its channels by more than JPEG's rounding."""
+def _colour(planes: np.ndarray) -> list[str]:
+    """The flags of (H, W, 3) uint8: none for gray, "colour", and "colour-marks" beside it.
+
+    Gray differs between its channels by JPEG's rounding at most. Marks are strongly coloured and
+    cover a small share of the picture.
+    """
     blue, green, red = cv2.split(planes)
     difference = cv2.max(cv2.absdiff(blue, green), cv2.absdiff(red, green))
-    return int(difference.max()) > GRAY_TOLERANCE
+    if int(difference.max()) <= GRAY_TOLERANCE:
+        return []
+    strong = np.count_nonzero(np.asarray(difference) > MARK_DIFFERENCE)
+    return ["colour", "colour-marks"] if 0 < strong <= MARK_SHARE * difference.size else ["colour"]
 
 
 def _padded(data: bytes, header: Header, pixels: np.ndarray, factor: int) -> bool:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,14 +17,23 @@ from cxrkit.imaging import radiograph, runlength
 from cxrkit.pipeline import block, labels, source
 from cxrkit.pipeline.block import Files, Line, Make
 from cxrkit.pipeline.plan import Item, rule_against
-from cxrkit.quality import estimate, fingerprint
+from cxrkit.quality import estimate, fingerprint, picture_kind, pictures
 from cxrkit.quality.assess import Quality, assess
 from cxrkit.quality.estimate import Calibration
+from cxrkit.quality.flags import Flag
 from cxrkit.segmentation import Lungs, Recipe, Segmenter
 from cxrkit.terms import OBSERVATIONS, MaskConvention
 
 JPEG = (cv2.IMWRITE_JPEG_QUALITY, 95)  # CXLSeg's files; also OpenCV's default
 PNG = (cv2.IMWRITE_PNG_COMPRESSION, 6, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_DEFAULT)
+
+
+@dataclass(frozen=True)
+class Judge:
+    """What tells how good a mask is, and what is wrong with a picture."""
+
+    masks: Calibration
+    pictures: picture_kind.Network
 
 
 @dataclass(frozen=True)
@@ -42,11 +51,10 @@ class Segmentation:
     def load(self, archive: Archive, root: Path) -> tuple[Make, Mapping[str, str]]:
         """The function from an item to its line and files, and the engine that it uses."""
         segmenter = segmentation.load(self.convention, self.engine, self.precision, self.weights)
-        calibration = estimate.load()
+        judge = Judge(estimate.load(), picture_kind.load())
         make = partial(
-            built, task=self, archive=archive, root=root, segmenter=segmenter,
-            calibration=calibration,
-        )  # fmt: skip
+            built, task=self, archive=archive, root=root, segmenter=segmenter, judge=judge
+        )
         return make, {"engine": segmenter.engine}
 
 
@@ -57,7 +65,7 @@ def built(
     archive: Archive,
     root: Path,
     segmenter: Segmenter,
-    calibration: Calibration,
+    judge: Judge,
 ) -> tuple[Line, Files]:
     """The line of one image and its files by path: three, or none where a rule skips it.
 
@@ -88,7 +96,8 @@ def built(
     squashed = segmentation.squash(picture.pixels)
     lungs = segmentation.segment(squashed, segmenter, task.recipe)
     known["stage"] = "quality"
-    quality = _quality(squashed, lungs, task, segmenter, calibration)
+    of_image = pictures.flags(picture.pixels, judge.pictures, picture.flags)
+    quality = _quality(squashed, lungs, task, segmenter, judge.masks, of_image)
     known["stage"] = "write"
     files = dict(zip(item.outputs, _encoded(squashed, lungs.mask), strict=True))
     row = _row(item, view, picture, lungs, files) | _label_columns(item, report, archive)
@@ -107,6 +116,7 @@ def _quality(
     task: Segmentation,
     segmenter: Segmenter,
     calibration: Calibration,
+    of_image: Sequence[Flag],
 ) -> Quality:
     """What the mask is worth; no estimate where another network made it.
 
@@ -116,7 +126,7 @@ def _quality(
     known = segmenter.weights_sha256 in calibration.networks
     found = assess(
         squashed, lungs.right, lungs.left, lungs.probability if known else None,
-        task.convention, calibration,
+        task.convention, calibration, of_image,
     )  # fmt: skip
     dice = None if found.estimate is None else found.estimate.dice
     if task.min_quality is not None and dice is not None and dice < task.min_quality:

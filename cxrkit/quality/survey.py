@@ -13,7 +13,7 @@ import numpy as np
 from cxrkit import archives, records, segmentation
 from cxrkit.errors import InputRefused, ItemFault
 from cxrkit.imaging import masks, processes, radiograph
-from cxrkit.quality import estimate
+from cxrkit.quality import estimate, picture_kind, pictures
 from cxrkit.quality.assess import Quality, assess
 from cxrkit.quality.estimate import Estimate
 from cxrkit.quality.flags import Flag
@@ -187,9 +187,10 @@ def _quality(archive: str, engine: str, mask: Mask) -> Quality:
     drawn = masks.resize_mask(_read(archive, mask), SIZE, SIZE)
     right, left = segmentation.tell_apart(drawn) if drawn.any() else (drawn, drawn)
     by = estimate.load()
+    of_image = pictures.flags(picture.pixels, _pictures(), picture.flags)
     preprocessed = segmentation.preprocess(squashed)
     found = [
-        assess(squashed, right, left, _segmenter(c, engine).infer(preprocessed), c, by)
+        assess(squashed, right, left, _segmenter(c, engine).infer(preprocessed), c, by, of_image)
         for c in mask.conventions
     ]
     return max(found, key=lambda q: q.estimate.dice if q.estimate else 0.0)
@@ -199,6 +200,11 @@ def _read(archive: str, mask: Mask) -> np.ndarray:
     if mask.record is None:
         return masks.read_mask(mask.file)[0]
     return archives.read_mask(archives.load(archive), mask.file, mask.record)[0]
+
+
+@lru_cache(maxsize=1)
+def _pictures() -> picture_kind.Network:
+    return picture_kind.load()
 
 
 @lru_cache(maxsize=2)

@@ -27,6 +27,8 @@ DOES = {
     "segmentation": "Finds regions of a frontal chest radiograph: a probability for each pixel.",
     "finding": "Finds where a finding lies on a frontal chest radiograph, if anywhere.",
     "classification": "Gives each observation a probability on a frontal chest radiograph.",
+    "pictures": "Tells whether a picture is an upright, unmirrored frontal chest radiograph.",
+    "quality": "Estimates the Dice of a lung mask that nobody drew, with an interval.",
     "report": "Writes a draft of the report of a frontal chest radiograph.",
 }
 NO_DEVICE = (

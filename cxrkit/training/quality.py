@@ -1,10 +1,10 @@
 """The calibration of the estimated Dice: cross-fitted networks, trees, errors, and how good it is.
 
 A network fits the masks that it learnt from better than those of new patients, so its own masks of
-them teach too much trust. Hence networks of the same kind are each trained without one part of the
-patients, and the masks to learn from are those that it makes of that part. The patients that the
-shipped network was tested and validated on are left out of all that: on its masks of them the
-calibration is measured.
+them alone teach too much trust. Hence networks of the same kind are each trained without one part
+of the patients, and the trees learn from the masks that these make of that part too. The patients
+that the network itself was validated and tested on teach nothing: what the trees are off by on its
+masks of them is the error that an estimate is given.
 """
 
 import hashlib
@@ -35,6 +35,7 @@ from cxrkit.training.segmentation_runs import Plan
 NUMBERS = "numbers.npz"
 _FOLD_ORDER, _VALIDATE_ORDER = 1, 5  # seeds of the patients' orders, beside that of the split
 _FEWEST = 100  # masks whose errors make percentiles of their own; fewer share their convention's
+_CHECKS = 5  # parts of the held-back patients: each part's intervals come from the others' errors
 _VALIDATE = 0.04  # of the images that a cross-fitted network learns from: its log shows their Dice
 
 
@@ -44,7 +45,7 @@ class Settings:
 
     folds: int = 3  # parts of the patients
     networks: int = 2  # each trained without one part, whose masks it makes; at most one for each
-    copies: int = 5  # changed copies of each radiograph
+    copies: int = 3  # changed copies of each radiograph
     directions: int = 12  # of the shape model; they hold 72 to 74 % of what drawn masks vary by
     trees: int = 300
     depth: int = 4
@@ -65,8 +66,8 @@ def run(
     """Train, calibrate, measure on the held-back patients, write the folder `out`; its card.
 
     Args:
-        listed: radiographs with drawn masks and their split; "train" is calibrated on, the rest
-            is measured on.
+        listed: radiographs with drawn masks and their split; "train" teaches the trees, the rest
+            gives their errors.
         plan: of the cross-fitted networks.
         settings: of the calibration.
         weights: folder of the network whose masks are measured.
@@ -94,10 +95,12 @@ def run(
         made = quality_rows.rows(part, _infer(network), shapes, settings.copies, settings.seed)
         table += made
         say(f"network {fold + 1} of {settings.networks}: {len(table):,} masks so far")
-    calibration = calibrate(table, fold_of, shapes, networks(weights), settings)
-    say("measuring on the patients that were held back")
-    tested = list(quality_rows.rows(held, _infer(weights), shapes, settings.copies, settings.seed))
-    return write(calibration, table, tested, listed, plan, settings, weights, out)
+    infer = _infer(weights)
+    table += quality_rows.rows(learnt, infer, shapes, settings.copies, settings.seed)
+    say(f"{weights}: {len(table):,} masks so far; now the patients that were held back")
+    kept = list(quality_rows.rows(held, infer, shapes, settings.copies, settings.seed))
+    calibration = calibrate(table, kept, shapes, networks(weights), settings)
+    return write(calibration, table, kept, listed, plan, settings, out)
 
 
 def _require_both(learnt: Sequence[Case]) -> None:
@@ -164,31 +167,53 @@ def _infer(weights: Path) -> dict[MaskConvention, quality_rows.Infer]:
 
 def calibrate(
     table: Sequence[Row],
-    fold_of: Mapping[tuple[str, str], int],
+    held: Sequence[Row],
     shapes: Mapping[MaskConvention, shape.Shapes],
     of: tuple[str, ...],
     settings: Settings,
 ) -> Calibration:
-    """Trees of all rows; their errors from trees that never saw the row's patient."""
-    data, target = _matrix(table)
-    parts = np.array([_fold(r.case, fold_of) for r in table])
-    off = np.empty(len(table))
-    at = np.empty(len(table))
-    for part in np.unique(parts):
-        here = parts == part
-        trees = fit(data[~here], target[~here], settings)
-        at[here] = [trees.sums(row) for row in data[here]]
-        off[here] = target[here] - at[here]
+    """Trees of the rows of a table, and their errors on the rows of other patients."""
+    trees = fit(*_matrix(table), settings)
+    return Calibration(of, shapes, trees, errors(held, trees))
+
+
+def errors(held: Sequence[Row], trees: Trees) -> dict[tuple[MaskConvention, str], np.ndarray]:
+    """The percentiles of what trees are off by on rows that they did not learn from, by group.
+
+    A group of few masks has those of its whole convention.
+    """
+    data, target = _matrix(held)
+    at = np.array([trees.sums(row) for row in data])
     groups = np.array([estimate.group(dice) for dice in estimate.dice_of(at)])
-    conventions = np.array([r.case.convention for r in table])
-    errors: dict[tuple[MaskConvention, str], np.ndarray] = {}
+    conventions = np.array([r.case.convention for r in held])
+    out: dict[tuple[MaskConvention, str], np.ndarray] = {}
     for convention in MASK_CONVENTIONS:
         own = conventions == convention
         for name in GROUPS:
             here = own & (groups == name)
             shared = here if here.sum() >= _FEWEST else own
-            errors[convention, name] = np.percentile(off[shared], np.arange(1, 100))
-    return Calibration(of, shapes, fit(data, target, settings), errors)
+            if not shared.any():
+                raise InputRefused(
+                    "E109", "the patients that were held back",
+                    f"none has a mask with the heart region {convention}", "one or more",
+                    "give a larger --test, or more images",
+                )  # fmt: skip
+            out[convention, name] = np.percentile((target - at)[shared], np.arange(1, 100))
+    return out
+
+
+def estimates(held: Sequence[Row], by: Calibration) -> list[estimate.Estimate]:
+    """The estimate of each row, with an interval from the errors of the other patients alone."""
+    fold_of = folds([r.case for r in held], _CHECKS)
+    parts = np.array([_fold(r.case, fold_of) for r in held])
+    found: dict[int, estimate.Estimate] = {}
+    for part in np.unique(parts):
+        others = [r for r, p in zip(held, parts, strict=True) if p != part]
+        apart = replace(by, errors=errors(others, by.trees))
+        for place in np.flatnonzero(parts == part):
+            row = held[int(place)]
+            found[int(place)] = estimate.estimate(row.signals, row.case.convention, apart)
+    return [found[place] for place in range(len(held))]
 
 
 def _matrix(table: Sequence[Row]) -> tuple[np.ndarray, np.ndarray]:
@@ -240,13 +265,11 @@ def _complete(
     _complete(grown, second, 2 * place + 2, feature, threshold, value)
 
 
-def scores(tested: Sequence[Row], by: Calibration) -> dict[str, dict[str, Any]]:
+def scores(tested: Sequence[Row], found: Sequence[estimate.Estimate]) -> dict[str, dict[str, Any]]:
     """How good the estimates are, by kind of mask and convention, and over all of both."""
-    found = [estimate.estimate(r.signals, r.case.convention, by) for r in tested]
     truth = np.array([r.dice for r in tested])
-    middle = np.array([f.dice for f in found])
-    inside = np.array([f.low <= t <= f.high for f, t in zip(found, truth, strict=True)])
-    width = np.array([f.high - f.low for f in found])
+    middle, low, high = (np.array([getattr(f, n) for f in found]) for n in ("dice", "low", "high"))
+    inside = (low <= truth) & (truth <= high)
     images = np.array([f"{r.case.archive} {r.case.image_id}" for r in tested])
     kinds = np.array([r.kind for r in tested])
     conventions = np.array([r.case.convention for r in tested])
@@ -259,11 +282,11 @@ def scores(tested: Sequence[Row], by: Calibration) -> dict[str, dict[str, Any]]:
             "mean_absolute_error": round(float(np.abs(truth - middle)[here].mean()), 4),
             "bias": round(float((middle - truth)[here].mean()), 4),
             "in_interval": round(float(inside[here].mean()), 4),
-            "interval_width": round(float(width[here].mean()), 4),
+            "interval_width": round(float((high - low)[here].mean()), 4),
             "auroc_below_good": _auroc(truth[here] < GOOD, -middle[here]),
         }
         for name, here in _groups(kinds, conventions)
-    }  # fmt: skip
+    }
 
 
 def _groups(kinds: np.ndarray, conventions: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
@@ -289,11 +312,10 @@ def _auroc(low: np.ndarray, score: np.ndarray) -> float | None:
 def write(
     by: Calibration,
     table: Sequence[Row],
-    tested: Sequence[Row],
+    held: Sequence[Row],
     listed: Sequence[Case],
     plan: Plan,
     settings: Settings,
-    weights: Path,
     out: Path,
 ) -> dict[str, Any]:
     """Write numbers.npz, trained_on.csv, card.json and card.md to the folder `out`; the card."""
@@ -309,7 +331,7 @@ def write(
         "data": release.data(listed),
         "split_sha256": cases.split_hash(listed),
         "files": {"numbers": {"file": NUMBERS, "sha256": hashlib.sha256(data).hexdigest()}},
-        "scores": scores(tested, by),
+        "scores": scores(held, estimates(held, by)),
     }  # fmt: skip
     (out / NUMBERS).write_bytes(data)
     card |= trained.write(out, (c for c in listed if c.split == "train"))

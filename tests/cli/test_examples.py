@@ -27,6 +27,7 @@ SHORTER = {
     "cxr train finding": "--epochs 1 --width 2 --size 64 --validate .25 --test .25",
     "cxr train classification": "--epochs 1 --width 4",
     "cxr train report": "--model constant",
+    "cxr train pictures": "--epochs 1 --draws 64 --phantoms 10 --scenes 10 --measured 4",
     "cxr train quality": "--epochs 1 --width 2 --folds 2 --copies 0",
     "cxr compare segmentation": "--what archives --epochs 1 --width 2",
 }

@@ -118,13 +118,19 @@ def test_colour_becomes_luma_and_is_flagged(picture: np.ndarray, kind: str):
     assert np.abs(result.pixels - luma).max() <= (2 if kind == "JPEG" else 1)
 
 
+def test_a_tint_is_colour_and_no_mark(picture: np.ndarray):
+    tinted = np.dstack([picture, picture, np.clip(picture.astype(int) + 30, 0, 255)])
+    data = saved(Image.fromarray(tinted.astype(np.uint8)), "PNG")
+    assert radiograph.decode(data, "x").flags == ("colour",)
+
+
 def test_a_small_coloured_mark_in_a_large_jpeg_is_flagged(large: np.ndarray):
     marked = np.dstack([large] * 3)
     marked[100:140, 100:180] = (200, 30, 30)
     plain = saved(Image.fromarray(np.dstack([large] * 3)), "JPEG", quality=90)
     assert radiograph.decode(plain, "x", 224).flags == ()
     data = saved(Image.fromarray(marked), "JPEG", quality=90)
-    assert radiograph.decode(data, "x", 224).flags == ("colour",)
+    assert radiograph.decode(data, "x", 224).flags == ("colour", "colour-marks")
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"keep_rgb": True}])
