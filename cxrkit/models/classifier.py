@@ -68,10 +68,12 @@ def classifier(name: str, inputs: int, outputs: int, width: int) -> Classifier:
 def _small(inputs: int, width: int) -> nn.Sequential:
     """(N, inputs, H, W) to (N, 8 width, H / 16, W / 16).
 
-    The first convolution halves at once, as does the first block of each stage: at full resolution
-    a CPU would spend most of its time on edges of a few pixels.
+    The first convolution halves at once: 16 channels at half the size hold all of an image of one
+    channel, and at full size a CPU would spend most of its time on moving memory. A block at that
+    size tells thin lines and edges from each other before the stages halve it further.
     """
     layers: list[nn.Module] = [_convolution(inputs, width, 3, 2), nn.ReLU(inplace=True)]
+    layers.append(Residual(width, width, 1))
     channels = width
     for stage, depth in enumerate(DEPTHS, 1):
         for block in range(depth):

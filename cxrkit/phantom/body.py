@@ -39,6 +39,7 @@ class Body:
     thymus: float  # extra half-width of a young child's upper mediastinum
     curve: float  # sideways bow of the spine
     neck: float  # half-width
+    widening: float  # extra half-width of an upper mediastinum that is too wide, else 0
 
 
 def measure(subject: Subject, pose: np.random.Generator) -> Body:
@@ -84,6 +85,8 @@ def measure(subject: Subject, pose: np.random.Generator) -> Body:
         thymus=max(float(person.normal(0.05, 0.06)), 0.0) * w if child else 0.0,
         curve=float(person.normal(0, 0.018)) * w,
         neck=(vary(0.40, 0.07) + 0.08 * g) * w,
+        # Healthy is about 50 mm in all; above 80 mm it is called wide.
+        widening=(0.13 + 0.11 * subject.extent) * w if "mediastinum" in subject.findings else 0.0,
     )
 
 
@@ -170,7 +173,8 @@ def mediastinum_edge(body: Body, y: Floats, side: int) -> Floats:
         knots += [(0.52 * t, upper * 1.3), (0.62 * t, 0.8 * body.heart_right)]
         knots += [(0.76 * t, body.heart_right), (0.9 * t, 0.95 * body.heart_right)]
         knots += [(1.02 * t, 0.78 * body.heart_right), (1.3 * t, 0.6 * body.heart_right)]
-        return np.asarray(curve(y, knots, 0.035 * t) - np.float32(_shift(body, 0.35)))
+        edge = curve(y, knots, 0.035 * t) + _widened(body, y)
+        return np.asarray(edge - np.float32(_shift(body, 0.35)))
     upper, knob, left = 0.165 * w, body.knob, body.heart_left
     knots = [(-0.3 * t, upper * 0.9), (0.0, upper), (0.13 * t, upper + thymus * 0.6)]
     knots += [(0.185 * t, 0.8 * knob + thymus), (0.225 * t, 1.08 * knob + thymus)]
@@ -178,8 +182,14 @@ def mediastinum_edge(body: Body, y: Floats, side: int) -> Floats:
     knots += [(0.37 * t, 0.225 * w + thymus), (0.42 * t, 0.275 * w), (0.48 * t, 0.30 * w)]
     knots += [(0.56 * t, 0.60 * left), (0.68 * t, 0.80 * left), (0.82 * t, 0.95 * left)]
     knots += [(0.93 * t, left), (1.04 * t, 0.95 * left), (1.15 * t, 0.72 * left)]
-    edge = curve(y, [*knots, (1.4 * t, 0.5 * left)], 0.024 * t)
+    edge = curve(y, [*knots, (1.4 * t, 0.5 * left)], 0.024 * t) + _widened(body, y)
     return np.asarray(edge + np.float32(_shift(body, 0.35)))
+
+
+def _widened(body: Body, y: Floats) -> Floats:
+    """How much further out the mediastinum reaches on each side than in health, mm."""
+    knots = [(-0.3, 0.5), (0.02, 0.8), (0.14, 1.0), (0.32, 1.0), (0.46, 0.4), (0.58, 0.0)]
+    return body.widening * curve(y, [(v * body.height, k) for v, k in knots], 0.04 * body.height)
 
 
 def dome(body: Body, x: Floats, side: int) -> Floats:

@@ -30,6 +30,10 @@ MINED = {
     "cardiomegaly": ("Cardiomegaly",),
     "nodule": ("Nodule", "Mass", "Fibrosis|Nodule"),
     "edema": ("Edema",),
+    "atelectasis": ("Atelectasis",),
+    "opacity": ("Infiltration",),
+    "pneumonia": ("Pneumonia", "Infiltration|Pneumonia", "Consolidation|Pneumonia"),
+    "pleura": ("Pleural_Thickening",),
 }
 # As the table of boxes spells them; other labels have no boxes.
 BOXED = {

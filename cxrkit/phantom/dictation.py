@@ -1,8 +1,8 @@
 """What would the radiologist have dictated? A report, and what a careful reader takes from it.
 
 The sentences are rows of `dictation_sentences.tsv`, with the words marked that speak of an
-observation and their state. What the picture shows is always said to be present; what it does not
-show is denied, left out or, more rarely, doubted, remembered, resolved or explained away.
+observation and their state. What the picture shows is always said to be present, and nothing else
+is; the rest is denied, left out or, more rarely, doubted, remembered, resolved or explained away.
 """
 
 import functools
@@ -15,16 +15,37 @@ import numpy as np
 
 from cxrkit.phantom import dictation_layout as layout
 from cxrkit.phantom.dictation_marks import Mark, Marked, aggregated, joined, marked, misspelt
-from cxrkit.phantom.subject import Subject
+from cxrkit.phantom.findings_lungs import nodule_radius
+from cxrkit.phantom.subject import DEVICES, Subject
 
 Mention = tuple[int, int, str, str]
 Style = Literal["mimic", "hospital"]
 MISPRINTS = 0.003  # of the words of six and more letters
 CAN_BE = ("absent", "uncertain", "past", "gone", "explained", "present")
-# What is said of each finding that the picture does not show, and of each that pictures never show
-# (those may also be seen as present); the rest is not mentioned. Shares set by eye.
-UNSEEN = {"absent": 0.6, "uncertain": 0.025, "past": 0.03, "gone": 0.03, "explained": 0.035}
-NEVER_SHOWN = {"atelectasis": 0.03, "mediastinum": 0.01, "pleura": 0.02, "other": 0.05}
+# What a picture with the finding shows: each is present in its report, and no other observation.
+# Observations lie in one another as CheXpert's do (Irvin 2019, arXiv:1901.07031, figure 1): a
+# pneumonia is a consolidation, and that is an opacity.
+SHOWN: dict[str, tuple[str, ...]] = {
+    "effusion": ("Pleural Effusion",),
+    "pneumothorax": ("Pneumothorax",),
+    "consolidation": ("Consolidation", "Lung Opacity"),
+    "cardiomegaly": ("Cardiomegaly",),
+    "nodule": ("Lung Lesion",),
+    "edema": ("Edema",),
+    "fracture": ("Fracture",),
+    "atelectasis": ("Atelectasis",),
+    "opacity": ("Lung Opacity",),
+    "pneumonia": ("Pneumonia", "Consolidation", "Lung Opacity"),
+    "mediastinum": ("Enlarged Cardiomediastinum",),
+    "pleura": ("Pleural Other",),
+    **dict.fromkeys(DEVICES, ("Support Devices",)),
+}
+# What is said of each finding that the picture does not show; the rest is not mentioned. Who sees
+# something is in doubt about more: of pictures without a finding few words are uncertain, and what
+# lies outside the 14 observations, which is not drawn, is not said of them. Shares set by eye.
+UNSEEN = {"absent": 0.6, "uncertain": 0.04, "past": 0.03, "gone": 0.03, "explained": 0.035}
+HEALTHY = UNSEEN | {"uncertain": 0.003}
+BESIDES = 0.08  # how often an abnormality outside the 14 is seen beside a finding
 LUNG = frozenset({"Consolidation", "Pneumonia", "Atelectasis", "Lung Opacity", "Lung Lesion",
                   "Edema"})  # fmt: skip
 LONG_LIST = 4  # more findings than this are not the subject of one sentence
@@ -146,16 +167,24 @@ def _told(
 def _plan(subject: Subject, rng: np.random.Generator) -> dict[str, str]:
     """The kind of sentence for each finding, in random order; not mentioned ones are left out."""
     known = dict.fromkeys(name for name, kind in _table() if kind in CAN_BE)
-    names = [name for name in known if name != "list"]
+    names = [name for name in known if name not in ("list", "other")]
     plan = dict.fromkeys(subject.findings, "present")
+    ill = _ill(subject)
+    shares = UNSEEN if ill else HEALTHY
+    kinds = [*shares, ""]
     for name in (names[int(k)] for k in rng.permutation(len(names))):
-        shares = UNSEEN | {"present": NEVER_SHOWN.get(name, 0.0)}
-        kinds = [*shares, ""]
         kind = kinds[int(rng.choice(len(kinds), p=[*shares.values(), 1 - sum(shares.values())]))]
-        possible = (name, kind) in _table() or (kind == "absent" and (name, "noun") in _table())
+        possible = _rows(name, kind, subject) or (kind == "absent" and (name, "noun") in _table())
         if name not in plan and possible:
             plan[name] = kind
+    if rng.random() < BESIDES and ill:
+        plan["other"] = "present"
     return plan
+
+
+def _ill(subject: Subject) -> bool:
+    """Whether the picture shows more than devices."""
+    return bool(set(subject.findings) - set(DEVICES))
 
 
 def _denials(
@@ -165,13 +194,14 @@ def _denials(
 
     `clear`: the lungs may be called so. `terse`: the list has no verb.
     """
-    listed = [name for name in names if (name, "noun") in _table() and rng.random() < 0.6]
+    table = _table()
+    listed = [name for name in names if (name, "noun") in table and rng.random() < 0.6]
     alone = [name for name in names if name not in listed and (name, "absent") in _table()]
     listed = [name for name in names if name not in alone]
-    out = [marked(_choose(_fitting(_rows(name, "absent"), clear, 1), rng)) for name in alone]
+    out = [marked(_choose(_fitting(table[name, "absent"], clear, 1), rng)) for name in alone]
     if listed:
-        nouns = [_choose(_rows(name, "noun"), rng) for name in listed]
-        rows = _fitting(_rows("list", "brief" if terse else "absent"), clear, len(nouns))
+        nouns = [_choose(table[name, "noun"], rng) for name in listed]
+        rows = _fitting(table["list", "brief" if terse else "absent"], clear, len(nouns))
         every = _listed(nouns, rng)
         out.append(marked(_choose(rows, rng).format(list=every, List=_capital(every))))
     return out
@@ -199,9 +229,9 @@ def _say(name: str, kind: str, subject: Subject, rng: np.random.Generator) -> Ma
     """A sentence of the kind about the finding, with the subject's side and size filled in."""
     third = min(int(subject.extent * 3), 2)
     words = {key: _choose(ranks[third], rng) for key, ranks in SIZES.items()}
-    words |= {"side": subject.side, "millimetres": str(4 + int(subject.extent * 20))}
+    words |= {"side": subject.side, "millimetres": str(round(2 * nodule_radius(subject.extent)))}
     words |= {key.capitalize(): word.capitalize() for key, word in words.items()}
-    return marked(_choose(_rows(name, kind), rng).format(**words))
+    return marked(_choose(_rows(name, kind, subject), rng).format(**words))
 
 
 def _choose(variants: Sequence[str], rng: np.random.Generator) -> str:
@@ -220,9 +250,18 @@ def _of(name: str) -> frozenset[str]:
     return frozenset(m.observation for row in rows for m in marked(row).marks)
 
 
-def _rows(name: str, kind: str) -> tuple[str, ...]:
-    table = _table()
-    return table.get((name, kind)) or table[name, "present"]
+def _rows(name: str, kind: str, subject: Subject) -> list[str]:
+    """The sentences of the kind about the finding that say nothing to be present but what is."""
+    shown = {o for found in subject.findings for o in SHOWN[found]}
+    shown |= {""} if _ill(subject) else set()
+    rows = _table().get((name, kind)) or (_table()[name, "present"] if kind == "brief" else ())
+    return [row for row in rows if _present(row) <= shown]
+
+
+@functools.cache
+def _present(row: str) -> frozenset[str]:
+    """The observations that a sentence says to be present."""
+    return frozenset(m.observation for m in marked(row).marks if m.state == "present")
 
 
 @functools.cache

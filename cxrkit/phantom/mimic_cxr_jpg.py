@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from cxrkit.phantom import release
-from cxrkit.phantom.anatomy import FINDINGS, Subject, draw_subject, render
+from cxrkit.phantom.anatomy import Subject, draw_subject, render
 from cxrkit.phantom.dictation import Dictation, dictate
 from cxrkit.phantom.release import CHANCES
 from cxrkit.terms import FRONTAL_VIEWS, OBSERVATIONS
@@ -170,7 +170,7 @@ def _plan_study(
     rng = np.random.default_rng([seed, 1, index])
     kinds = (("PA", "LATERAL"), ("PA", "LL"), ("AP",), ("AP", "AP"), ("AP", "LATERAL"), ("PA",))
     views = kinds[int(rng.choice(6, p=[0.33, 0.14, 0.34, 0.07, 0.06, 0.06]))]
-    findings = _draw_findings(views, rng)
+    findings = release.draw_findings(views[0] == "AP", CHANCES, rng)
     subject = replace(
         person,
         findings=findings,
@@ -197,15 +197,6 @@ def _plan_study(
         images=tuple(sorted(images, key=lambda image: image.dicom_id)),
         report=dictate(subject, views, rng),
     )
-
-
-def _draw_findings(views: tuple[str, ...], rng: np.random.Generator) -> tuple[str, ...]:
-    """None in two studies of five; devices mostly where the patient lies in bed."""
-    portable = views[0] == "AP"
-    chance = CHANCES | {"tube": 0.30 if portable else 0.0, "line": 0.40 if portable else 0.05}
-    if rng.random() < 0.4:
-        chance = dict.fromkeys(FINDINGS, 0.0)
-    return tuple(name for name in FINDINGS if rng.random() < chance[name])
 
 
 def _plan_image(

@@ -47,6 +47,16 @@ TERMS = {
     "fracture": ("Fractures, Bone", "fracture"),
     "tube": ("Tube, Inserted", "tube"),
     "line": ("Catheters, Indwelling", "catheter"),
+    "atelectasis": ("Pulmonary Atelectasis", "atelectasis"),
+    "opacity": ("Opacity", "opacity"),
+    "pneumonia": ("Pneumonia", "pneumonia"),
+    "mediastinum": ("Mediastinum", "mediastinum"),
+    "pleura": ("Thickening", "pleural thickening"),
+    "nasogastric": ("Tube, Inserted", "tube"),
+    "drain": ("Tube, Inserted", "tube"),
+    "pacemaker": ("Medical Device", "pacemaker"),
+    "port": ("Catheters, Indwelling", "catheter"),
+    "wires": ("Surgical Instruments", "sternal wires"),
 }
 _SECTION = re.compile(r"^ ([A-Z][A-Z ]+):(.*?)(?=^ [A-Z][A-Z ]+:|\Z)", re.M | re.S)
 

@@ -22,13 +22,21 @@ from cxrkit.errors import InputRefused
 from cxrkit.imaging import processes
 from cxrkit.phantom.anatomy import FINDINGS, Phantom, Subject, draw_subject, render
 from cxrkit.phantom.dictation import Dictation, dictate
+from cxrkit.phantom.subject import DEVICES
 
 Job = TypeVar("Job")
 Rows = Iterable[Sequence[object]]
 Views = tuple[str, ...]
 
-# In two exams of five there is nothing; devices mostly where the patient lies in bed.
-CHANCES = dict.fromkeys(FINDINGS, 0.16) | {"fracture": 0.06, "pneumothorax": 0.08}
+CHANCES = dict.fromkeys((name for name in FINDINGS if name not in DEVICES), 0.16) | {
+    "fracture": 0.10, "pneumothorax": 0.08, "mediastinum": 0.10, "pleura": 0.10,
+}  # fmt: skip
+# Tubes and most lines are where the patient lies in bed; implants are anywhere.
+IMPLANTS = {"line": 0.05, "pacemaker": 0.06, "port": 0.05, "wires": 0.08}
+IN_BED = IMPLANTS | {"tube": 0.3, "line": 0.4, "nasogastric": 0.25, "drain": 0.1}
+# What was drawn from the start. The others are drawn from a child of the generator, so that people
+# and pictures of a seed stayed who they were when these came.
+_FIRST = FINDINGS[:9]
 
 
 @dataclass(frozen=True)
@@ -90,9 +98,7 @@ def _exam(
 ) -> Exam:  # fmt: skip
     views = kinds[int(rng.choice(len(kinds), p=[share for _, share in kinds]))][0]
     portable = views[0] == "AP" and person.age == "adult"
-    likely = chances | {"tube": 0.3 if portable else 0.0, "line": 0.4 if portable else 0.05}
-    ill = rng.random() >= 0.4
-    found = tuple(name for name in FINDINGS if rng.random() < likely.get(name, 0.0) and ill)
+    found = draw_findings(portable, chances, rng)
     subject = replace(
         person,
         findings=found,
@@ -101,6 +107,23 @@ def _exam(
         inspiration=float(np.clip(person.inspiration + rng.normal(0, 0.1), 0, 1)),
     )
     return Exam(index, patient, subject, views, years, day, dictate(subject, views, rng))
+
+
+def draw_findings(
+    portable: bool, chances: dict[str, float], rng: np.random.Generator
+) -> tuple[str, ...]:
+    """Findings of one exam, in the order of `FINDINGS`: none in two exams of five.
+
+    Args:
+        portable: an adult in bed, with more devices.
+        chances: probability of each finding in the other three; devices have their own.
+        rng: chooses.
+    """
+    likely = chances | (IN_BED if portable else IMPLANTS)
+    later = rng.spawn(1)[0]
+    ill = rng.random() >= 0.4
+    draws = {name: (rng if name in _FIRST else later).random() for name in FINDINGS}
+    return tuple(name for name in FINDINGS if ill and draws[name] < likely.get(name, 0.0))
 
 
 def picture(exam: Exam, number: int, rows: int, columns: int, seed: int) -> Phantom:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from cxrkit.phantom.body import Body, Floats, Grid
+from cxrkit.phantom.body import Body, Floats, Grid, lung_cover
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,16 @@ def texture(grid: Grid, size: float, rng: np.random.Generator) -> Floats:
     small = np.asarray(cv2.GaussianBlur(small, (0, 0), 0.8))
     small /= small.std()
     return np.asarray(cv2.resize(small, (columns, rows), interpolation=cv2.INTER_CUBIC))
+
+
+def whole_lung(scene: Scene, side: int) -> Floats:
+    """(H, W) float32 in 0-1: one lung's outline, up to the spine. `side` is -1 right, +1 left."""
+    return lung_cover(scene.body, scene.grid, side, True)
+
+
+def changed(change: Floats, limit: float) -> Floats:
+    """1 where the change passes `limit` mm, with a soft edge half as wide."""
+    return np.asarray(np.clip((change - limit) / limit + 0.5, 0, 1), np.float32)
 
 
 def halve(grid: Grid) -> Grid:

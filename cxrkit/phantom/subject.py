@@ -14,8 +14,18 @@ FINDINGS: tuple[str, ...] = (
     "fracture",
     "tube",
     "line",
+    "atelectasis",
+    "opacity",
+    "pneumonia",
+    "mediastinum",
+    "pleura",
+    "nasogastric",
+    "drain",
+    "pacemaker",
+    "port",
+    "wires",
 )
-DEVICES = ("tube", "line")
+DEVICES = ("tube", "line", "nasogastric", "drain", "pacemaker", "port", "wires")
 
 
 @dataclass(frozen=True)
@@ -36,6 +46,11 @@ class Subject:
     side: str = "right"  # or "left": where one-sided findings are, the patient's side
     extent: float = 0.5  # 0-1, small to large
     seed: int = 0
+
+    @property
+    def sign(self) -> int:
+        """-1 where `side` is the patient's right, at smaller x; +1 where it is the left."""
+        return -1 if self.side == "right" else 1
 
 
 def draw_subject(rng: np.random.Generator) -> Subject:

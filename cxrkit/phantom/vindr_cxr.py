@@ -34,9 +34,19 @@ BOXED = {
     "nodule": "Nodule/Mass",
     "edema": "Edema",
     "fracture": "Rib fracture",
+    "atelectasis": "Atelectasis",
+    "opacity": "Lung Opacity",
+    "pneumonia": "Infiltration",
+    "mediastinum": "Other lesion",
+    "pleura": "Pleural thickening",
 }
 # What a reader may conclude from a finding, without a box.
-SUSPECTED = {"consolidation": "Pneumonia", "nodule": "Lung tumor", "edema": "Other diseases"}
+SUSPECTED = {
+    "consolidation": "Pneumonia",
+    "nodule": "Lung tumor",
+    "edema": "Other diseases",
+    "pneumonia": "Pneumonia",
+}
 READERS = tuple(f"R{number}" for number in range(1, 18))
 SEEN = 0.85  # how often a reader marks what is there
 IMAGINED = 0.1  # how often one marks an aorta that is not enlarged

@@ -15,6 +15,10 @@ SUBJECTS = {
     "child": Subject(age="child", view="AP", stature=0.65, seed=4),
 }
 ROWS, COLUMNS = 320, 272
+BRIGHTNESS = {
+    "effusion": 1, "consolidation": 1, "edema": 1, "pneumothorax": -1, "pneumonia": 1,
+    "opacity": 1, "atelectasis": 1, "pleura": 1, "mediastinum": 1, "pacemaker": 1, "wires": 1,
+}  # fmt: skip
 
 
 def picture(subject: Subject, seed: int = 0) -> Phantom:
@@ -103,7 +107,19 @@ def test_a_finding_changes_the_picture_where_its_mask_says(name: str, view: str)
 
 @pytest.mark.parametrize("side", ["right", "left"])
 @pytest.mark.parametrize(
-    "name", ["effusion", "pneumothorax", "consolidation", "nodule", "fracture"]
+    "name",
+    [
+        "effusion",
+        "pneumothorax",
+        "consolidation",
+        "nodule",
+        "fracture",
+        "atelectasis",
+        "opacity",
+        "pneumonia",
+        "pleura",
+        "drain",
+    ],
 )
 def test_a_one_sided_finding_lies_on_its_side(name: str, side: str) -> None:
     ill = picture(replace(SUBJECTS["thin man"], findings=(name,), side=side))
@@ -116,7 +132,7 @@ def test_a_one_sided_finding_lies_on_its_side(name: str, side: str) -> None:
 def test_fluid_is_brighter_and_free_air_darker() -> None:
     healthy = replace(SUBJECTS["woman"], extent=0.8)
     base = picture(healthy).radiograph.astype(int)
-    for name, sign in (("effusion", 1), ("consolidation", 1), ("edema", 1), ("pneumothorax", -1)):
+    for name, sign in BRIGHTNESS.items():
         ill = picture(replace(healthy, findings=(name,)))
         assert sign * (ill.radiograph - base)[ill.findings[name]].mean() > 3
 
@@ -126,6 +142,36 @@ def test_cardiomegaly_takes_lung_only_where_the_heart_is_left_out() -> None:
     base, ill = picture(healthy), picture(replace(healthy, findings=("cardiomegaly",)))
     assert ill.left_lung.sum() < 0.95 * base.left_lung.sum()
     assert (ill.left_lung_with_heart == base.left_lung_with_heart).all()
+
+
+def test_a_wide_mediastinum_is_wider_on_both_sides_above_the_heart() -> None:
+    healthy = SUBJECTS["woman"]
+    base, ill = picture(healthy), picture(replace(healthy, findings=("mediastinum",)))
+    mask, height = ill.findings["mediastinum"], np.nonzero(base.right_lung_with_heart)[0]
+    rows, columns = np.nonzero(mask)
+    middle = height.min() + 0.55 * np.ptp(height)
+    assert rows.max() < middle
+    assert (columns < COLUMNS / 2).mean() > 0.3 and (columns > COLUMNS / 2).mean() > 0.3
+    assert not (ill.right_lung & mask)[: int(middle)].sum() > 0.1 * mask.sum()
+    assert (ill.left_lung.sum(), ill.right_lung.sum()) < (
+        base.left_lung.sum(),
+        base.right_lung.sum(),
+    )
+
+
+@pytest.mark.parametrize("extent", [0.1, 1.0])
+@pytest.mark.parametrize("name", FINDINGS)
+def test_no_finding_is_too_small_for_a_picture_of_224(name: str, extent: float) -> None:
+    """At the least as at the most a mask holds pixels and the picture changes in them."""
+    healthy = replace(SUBJECTS["obese portable"], extent=extent)
+    without, ill = (
+        render(replace(healthy, findings=found), 224, 224, np.random.default_rng(2))
+        for found in ((), (name,))
+    )
+    mask = ill.findings[name]
+    change = np.abs(ill.radiograph.astype(int) - without.radiograph)
+    assert 15 < mask.sum() < 0.4 * mask.size
+    assert np.percentile(change[mask], 75) >= 5
 
 
 def test_the_heart_is_wider_in_a_child_and_in_an_ap_view() -> None:
