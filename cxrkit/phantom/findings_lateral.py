@@ -26,6 +26,7 @@ def effusion(scene: Scene, subject: Subject, rng: np.random.Generator) -> Floats
 
 
 def consolidation(scene: Scene, subject: Subject, rng: np.random.Generator) -> Floats:
+    """One dense cloud, at the height that the frontal view shows."""
     body, grid = scene.body, scene.grid
     rng.uniform(0.40, 0.68)  # the patch lies at the height that the frontal view shows
     y0 = body.height * float(rng.uniform(0.32, 0.85))
@@ -37,6 +38,7 @@ def consolidation(scene: Scene, subject: Subject, rng: np.random.Generator) -> F
 
 
 def nodule(scene: Scene, subject: Subject, rng: np.random.Generator) -> Floats:
+    """A ball of soft tissue."""
     body = scene.body
     rng.uniform(0.38, 0.72)
     y0 = body.height * float(rng.uniform(0.25, 0.8))
@@ -45,6 +47,7 @@ def nodule(scene: Scene, subject: Subject, rng: np.random.Generator) -> Floats:
 
 
 def edema(scene: Scene, subject: Subject, rng: np.random.Generator) -> Floats:
+    """Haze about the hila."""
     body, grid = scene.body, scene.grid
     u, v = grid.x / (0.7 * body.inner_depth), (grid.y - 0.58 * body.height) / (0.45 * body.height)
     haze = np.exp(-(u * u + v * v)) * np.clip(1 + 0.4 * texture(grid, 5, rng), 0, 3)
@@ -54,6 +57,7 @@ def edema(scene: Scene, subject: Subject, rng: np.random.Generator) -> Floats:
 
 
 def tube(scene: Scene, subject: Subject, rng: np.random.Generator) -> Floats:
+    """An endotracheal tube."""
     body = scene.body
     tip = float(rng.uniform(0.14, 0.24)) * body.height
     z = body.inner_depth
@@ -67,6 +71,7 @@ def tube(scene: Scene, subject: Subject, rng: np.random.Generator) -> Floats:
 
 
 def pneumonia(scene: Scene, subject: Subject, rng: np.random.Generator) -> Floats:
+    """Several small clouds, one below the other."""
     body, grid = scene.body, scene.grid
     patches = np.zeros(grid.shape, np.float32)
     for level in np.linspace(0.24, 0.84, 4 + int(1.99 * subject.extent)):
@@ -79,6 +84,7 @@ def pneumonia(scene: Scene, subject: Subject, rng: np.random.Generator) -> Float
 
 
 def opacity(scene: Scene, subject: Subject, rng: np.random.Generator) -> Floats:
+    """One large hazy patch."""
     body = scene.body
     rng.uniform(0.42, 0.62)  # the patch lies at the height that the frontal view shows
     y0 = body.height * float(rng.uniform(0.3, 0.8))
