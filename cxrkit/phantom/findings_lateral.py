@@ -26,7 +26,7 @@ def effusion(scene: Scene, subject: Subject, rng: np.random.Generator) -> Floats
 
 
 def consolidation(scene: Scene, subject: Subject, rng: np.random.Generator) -> Floats:
-    """A cloudy patch at the height that the frontal view shows."""
+    """One dense cloud, at the height that the frontal view shows."""
     body, grid = scene.body, scene.grid
     rng.uniform(0.40, 0.68)  # the patch lies at the height that the frontal view shows
     y0 = body.height * float(rng.uniform(0.32, 0.85))
@@ -38,7 +38,7 @@ def consolidation(scene: Scene, subject: Subject, rng: np.random.Generator) -> F
 
 
 def nodule(scene: Scene, subject: Subject, rng: np.random.Generator) -> Floats:
-    """A ball of soft tissue at the height that the frontal view shows."""
+    """A ball of soft tissue."""
     body = scene.body
     rng.uniform(0.38, 0.72)
     y0 = body.height * float(rng.uniform(0.25, 0.8))
@@ -57,7 +57,7 @@ def edema(scene: Scene, subject: Subject, rng: np.random.Generator) -> Floats:
 
 
 def tube(scene: Scene, subject: Subject, rng: np.random.Generator) -> Floats:
-    """An endotracheal tube in the trachea, which runs down and back."""
+    """An endotracheal tube."""
     body = scene.body
     tip = float(rng.uniform(0.14, 0.24)) * body.height
     z = body.inner_depth
@@ -84,7 +84,7 @@ def pneumonia(scene: Scene, subject: Subject, rng: np.random.Generator) -> Float
 
 
 def opacity(scene: Scene, subject: Subject, rng: np.random.Generator) -> Floats:
-    """One large hazy patch at the height that the frontal view shows."""
+    """One large hazy patch."""
     body = scene.body
     rng.uniform(0.42, 0.62)  # the patch lies at the height that the frontal view shows
     y0 = body.height * float(rng.uniform(0.3, 0.8))

@@ -91,7 +91,7 @@ def nodule_radius(extent: float) -> float:
 
 
 def ball(scene: Scene, x0: float, y0: float, radius: float, rng: np.random.Generator) -> Floats:
-    """Add an uneven ball about (x0, y0), mm, to the scene; its cover."""
+    """Add a ball of soft tissue about (x0, y0) mm, a little uneven; its cover."""
     grid = scene.grid
     dx, dy = grid.x - x0, grid.y - y0
     angle = np.arctan2(dy, dx)

@@ -17,7 +17,7 @@ from cxrkit.phantom.subject import Subject
 
 
 def cardiomegaly(scene: Scene, subject: Subject, rng: np.random.Generator) -> Floats:
-    """The outline of the heart, which the body has grown already; nothing is added."""
+    """The outline of the heart, from the hila to the diaphragm."""
     body, grid = scene.body, scene.grid
     right = -shape.mediastinum_edge(body, grid.y, -1)
     left = shape.mediastinum_edge(body, grid.y, 1)

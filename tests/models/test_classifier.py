@@ -52,6 +52,16 @@ def test_the_small_network_is_small_and_keeps_14_by_14_places() -> None:
         assert net.features(torch.rand(1, 1, 224, 224)).shape == (1, 128, 14, 14)
 
 
+def test_the_first_block_of_the_small_network_sees_half_the_size() -> None:
+    net = classifier("small", 1, 14, WIDTHS["small"]).eval()
+    sides = []
+    for block in net.trunk:
+        block.register_forward_hook(lambda _block, _given, out: sides.append(out.shape[-1]))
+    with torch.no_grad():
+        net(torch.rand(1, 1, 224, 224))
+    assert sides == [112, 112, 112, 56, 28, 28, 14, 14]
+
+
 def test_a_residual_block_starts_as_its_short_cut() -> None:
     torch.manual_seed(0)
     block = classifier("small", 1, 1, 4).trunk[-1].eval()

@@ -9,6 +9,7 @@ import pytest
 
 from cxrkit.errors import InputRefused
 from cxrkit.phantom import release
+from cxrkit.phantom.subject import DEVICES
 
 
 def test_an_exam_does_not_depend_on_how_many_there_are() -> None:
@@ -39,7 +40,7 @@ def test_findings_keep_their_chances() -> None:
     exams = release.draw_exams(300, 1, chances={"nodule": 1.0})
     share = np.mean(["nodule" in e.subject.findings for e in exams])
     assert share == pytest.approx(0.6, abs=0.08)
-    assert {f for e in exams for f in e.subject.findings} <= {"nodule", "tube", "line"}
+    assert {f for e in exams for f in e.subject.findings} <= {"nodule", *DEVICES}
 
 
 def _files(job: int) -> dict[str, bytes]:

@@ -58,7 +58,7 @@ def test_boxes_enclose_the_opacities_of_the_phantoms(whole: Path) -> None:
             continue
         phantom = release.picture(image.exam, 0, SIZE, SIZE, SEED)
         opacity = np.zeros((SIZE, SIZE), bool)
-        for name in ("consolidation", "edema"):
+        for name in ("consolidation", "edema", "opacity", "pneumonia"):
             opacity |= phantom.findings.get(name, False)
         covered = np.zeros((SIZE, SIZE), bool)
         for row in listed[image.patient_id]:
