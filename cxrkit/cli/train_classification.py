@@ -59,6 +59,10 @@ def classification(
         float | None,
         typer.Option(min=0, max=0.9999, help="Decay of the averaged weights; 0: none."),
     ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option(help="A finished run on the same split, whose weights it starts from."),
+    ] = None,
     patience: Annotated[
         int, typer.Option(min=0, help="Epochs without a better AUROC before it stops; 0: never.")
     ] = 0,
@@ -100,7 +104,7 @@ def classification(
         architecture,
         {"observations": targets.parse(observations), "uncertain": uncertain,
          "not_mentioned": not_mentioned, "width": width, "mirror": mirror},
-        changes, inputs, rule, target,
+        changes, inputs, rule, target, start,
     )  # fmt: skip
     samples = runs.gather(sources, images, out, published_split, validate, test, seed)
     with progress.shown() as report:

@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -12,8 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from cxrkit import model_folder
 from cxrkit.classification import Input, channels
 from cxrkit.errors import InputRefused
+from cxrkit.models import weights_file
 from cxrkit.models.classifier import WIDTHS, Classifier, classifier
 from cxrkit.segmentation import SIZE
 from cxrkit.terms import MaskConvention, Split
@@ -42,6 +44,7 @@ class Choice:
     architecture: str = "small"
     width: int = 0  # channels of the first convolution; 0: the architecture's own
     mirror: bool = False  # learn from mirrored copies too: the heart then lies on either side
+    start: str = ""  # SHA-256 of the weights that it starts from; "" for fresh ones
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -130,11 +133,44 @@ def network(choice: Choice, seed: int) -> Classifier:
 
 def train(
     data: Data, choice: Choice, recipe: Recipe, out: Path, device: str,
-    report: Callable[[Event], None],
+    report: Callable[[Event], None], start: Mapping[str, Tensor] | None = None,
 ) -> tuple[Classifier, list[Row]]:  # fmt: skip
-    """The trained network and the rows of its log; see `loop.train`."""
+    """The trained network and the rows of its log; see `loop.train`.
+
+    `start` are the tensors of `choice.start`, as `begun` reads them.
+    """
     net = network(choice, recipe.seed)
+    if start is not None:
+        net.load_state_dict(dict(start))
     return net, loop.train(net, task(data, choice, recipe), recipe, out, device, report)
+
+
+def begun(folder: Path, data: Data, choice: Choice) -> tuple[Choice, dict[str, Tensor]]:
+    """The choice with the weights of a finished run to start from, and their tensors.
+
+    Raises:
+        InputRefused: E506, a network of another kind, or for other observations; E109, it learnt
+            from another split, so that patients to test on may have taught it; and as
+            `model_folder.card` and `weights_file.read`.
+        IntegrityFailure: E503, its files are not those of its card.
+    """
+    card = model_folder.card(folder, "classification")
+    tensors, sidecar = weights_file.read(folder, choice.architecture)
+    fresh = network(choice, 0).state_dict()
+    shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    if shapes != {n: tuple(t.shape) for n, t in fresh.items()} or card["observations"] != list(
+        choice.names
+    ):
+        raise InputRefused(
+            "E506", str(folder), "other observations, input or width", "those of this run",
+            "give the options that it was trained with",
+        )  # fmt: skip
+    if card["split_sha256"] != split_hash(data.samples):
+        raise InputRefused(
+            "E109", str(folder), "it was trained on another split",
+            "the same images in the same splits", "give the sources, shares and seed of that run",
+        )  # fmt: skip
+    return replace(choice, start=sidecar["sha256"]), tensors
 
 
 def task(data: Data, choice: Choice, recipe: Recipe) -> Task[Batch]:

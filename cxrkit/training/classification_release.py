@@ -119,6 +119,7 @@ def _card(
         },
         "training": {
             **asdict(run.recipe),
+            **({"started_from_weights": choice.start} if choice.start else {}),
             "loss": "binary cross-entropy, mean over an image's known observations",
             "positive_weights": {
                 name: round(float(w), 4) for name, w in zip(choice.names, weights, strict=True)

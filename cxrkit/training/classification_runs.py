@@ -47,6 +47,7 @@ class Plan:
     recipe: Recipe
     rule: Rule
     target: float
+    start: Path | None = None  # a finished run whose weights it starts from
 
 
 @dataclass(frozen=True)
@@ -60,12 +61,13 @@ class Done:
 
 def plan(
     architecture: str, choice: Mapping[str, Any], recipe: Mapping[str, Any],
-    inputs: Sequence[str], rule: str, target: float,
+    inputs: Sequence[str], rule: str, target: float, start: Path | None = None,
 ) -> Plan:  # fmt: skip
     """The architecture's recipe with the values that are not None put in.
 
     Raises:
-        InputRefused: E107, no such architecture, or an input is there twice.
+        InputRefused: E107, no such architecture, an input is there twice, or several inputs are to
+            start from one network.
     """
     if architecture not in CLASSIFIERS:
         raise InputRefused(
@@ -73,11 +75,15 @@ def plan(
         )
     if len(set(inputs)) < len(inputs):
         raise InputRefused("E107", "--input", ",".join(inputs), "each once", "leave one away")
+    if start is not None and len(inputs) > 1:
+        raise InputRefused(
+            "E107", "--start", f"{len(inputs)} inputs", "one", "train each input by itself"
+        )
     changes = {k: v for k, v in recipe.items() if v is not None}
     given: Any = (tuple(inputs), rule)
     return Plan(
         Choice(architecture=architecture, **choice), given[0],
-        replace(RECIPES[architecture], **changes), given[1], target,
+        replace(RECIPES[architecture], **changes), given[1], target, start,
     )  # fmt: skip
 
 
@@ -141,7 +147,10 @@ def run(
             for line in data.left_out:
                 say(f"left out: {line}")
             say(f"{folder}: training on {kind}")
-        net, rows = classification.train(data, choice, plan.recipe, folder, device, report)
+        tensors = None
+        if plan.start is not None:
+            choice, tensors = classification.begun(plan.start, data, choice)
+        net, rows = classification.train(data, choice, plan.recipe, folder, device, report, tensors)
         if first:
             done = Run(data, choice, plan.recipe, plan.rule, plan.target)
             found[kind] = classification_release.write(net, done, rows, folder, pictures)

@@ -1,6 +1,7 @@
 """Classification: what teaches, what is drawn, what is written, and what stops before it."""
 
 import csv
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -206,6 +207,29 @@ def test_the_same_run_again_changes_no_file(finished: tuple[Path, training.Data]
     assert {name: (out / name).read_bytes() for name in names} == before
     with pytest.raises(InputRefused, match="E104"):
         training.train(drawn, choice("image", width=16), TINY, out, "cpu", quiet)
+
+
+def test_a_run_can_start_from_a_finished_one_on_the_same_split_alone(
+    finished: tuple[Path, training.Data], tmp_path: Path
+) -> None:
+    out, drawn = finished
+    chosen, tensors = training.begun(out, drawn, choice("lungs", width=16))
+    assert chosen.start == hashlib.sha256((out / "model.safetensors").read_bytes()).hexdigest()
+    still = replace(TINY, epochs=1, learning_rate=1e-12, average=0.0)
+    net, rows = training.train(drawn, chosen, still, tmp_path / "on", "cpu", quiet, tensors)
+    weights = {k: v for k, v in net.state_dict().items() if k.endswith("weight")}
+    assert all(torch.allclose(weights[k], tensors[k], atol=1e-5) for k in weights)
+    card = release.write(net, release.Run(drawn, chosen, still), rows, tmp_path / "on")[0]
+    assert card["training"]["started_from_weights"] == chosen.start
+    with pytest.raises(InputRefused, match="E104"):  # a fresh run is another one
+        training.train(drawn, choice("lungs", width=16), still, tmp_path / "on", "cpu", quiet)
+    with pytest.raises(InputRefused, match="E506"):
+        training.begun(out, drawn, choice("lungs", width=4))
+    others = replace(
+        drawn, samples=(*drawn.samples[:-1], replace(drawn.samples[-1], split="train"))
+    )
+    with pytest.raises(InputRefused, match=r"E109 .*another split"):
+        training.begun(out, others, choice("lungs", width=16))
 
 
 def test_pictures_of_a_restricted_archive_stay_out_of_the_page(
