@@ -101,7 +101,7 @@ def archives(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(root / "V7/images/3.png", root / "CHEST.png")
     guangzhou.write_release(root / "chest_xray", 40, 1, 64)
     siim_acr.write_png_release(root / "SIIM", 24, 4, 64)
-    mimic_cxr_jpg.write_release(root / "MIMIC-CXR-JPG", 24, 1, 64)
+    mimic_cxr_jpg.write_release(root / "MIMIC-CXR-JPG", 48, 1, 64)
     return root
 
 
