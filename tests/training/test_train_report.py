@@ -52,7 +52,7 @@ def lungs() -> Iterator[None]:
     """The networks here look at the whole image: nobody waits for its lungs."""
     with pytest.MonkeyPatch.context() as patch:
         whole = np.ones((SIZE, SIZE), bool)
-        found = segmentation.Lungs(whole, whole, whole, 1.0)
+        found = segmentation.Lungs(whole, whole, whole, 1.0, whole.astype(np.float32))
         patch.setattr(segmentation, "segment", lambda *given: found)
         yield
 
