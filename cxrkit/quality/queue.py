@@ -51,8 +51,7 @@ def queue(items: Sequence[Item], budget: int | None = None) -> pl.DataFrame:
     ranked = sorted(items, key=lambda i: (-_gain(i.quality), i.image_id))
     asked = [i for i in ranked if i.quality.verdict == "review"]
     spare = [i for i in ranked if i.quality.verdict == "accept"]
-    taken = len(asked) if budget is None else budget
-    reviewed = [*asked, *spare][:taken] if budget is not None else asked
+    reviewed = asked if budget is None else [*asked, *spare][:budget]
     order = {id(item): place for place, item in enumerate(reviewed, 1)}
     rows = [_row(item, order.get(id(item))) for item in ranked]
     verdicts = pl.Enum(["review", "reject", "accept"])
