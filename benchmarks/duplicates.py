@@ -15,7 +15,7 @@ import time
 import numpy as np
 
 from cxrkit.phantom.anatomy import draw_subject, render
-from cxrkit.quality import alignment, fingerprint, near
+from cxrkit.quality import alignment, fingerprint, groups, near
 from cxrkit.quality.fingerprint import SIDE
 
 CHESTS = 150
@@ -97,7 +97,7 @@ def main() -> None:
     links = near.find(marks, given.workers, progress)
     taken = time.perf_counter() - began
     used = resource.getrusage(resource.RUSAGE_SELF)
-    group = near.groups(len(marks), links.first, links.second)
+    group = groups.components(links.first, links.second, len(marks))
     copies = np.arange(planted)
     found = (group[copies] == group[given.images - planted + copies]).mean()
     crowd = np.unique(group[given.images :]).size

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from cxrkit.quality import likeness, near, prints
+from cxrkit.quality import groups, likeness, near, prints
 from cxrkit.quality.likeness import NEAR, Compared
 from cxrkit.quality.near import Links
 from cxrkit.quality.prints import IMAGE, Prints, Progress
@@ -45,7 +45,7 @@ def find(given: Prints, workers: int, progress: Progress) -> Duplicates:
     others = np.flatnonzero(equal != np.arange(number))
     first = np.concatenate([links.first, equal[others]])
     second = np.concatenate([links.second, others])
-    group = near.groups(number, first, second)
+    group = groups.components(first, second, number)
     size = np.bincount(group, minlength=number)[group]
     members = np.flatnonzero((size > 1) & (group != np.arange(number)))
     firsts = group[members]

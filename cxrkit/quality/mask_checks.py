@@ -2,8 +2,8 @@
 
 Every limit lies just beyond what was measured on drawn masks: 500 of V7 and of Guangzhou with V7's
 masks (`included`) and 47 of Shenzhen (`excluded`), the patients that the shipped network learnt
-from. The figure in each comment is the outermost of those 547, apart from Shenzhen's three patients
-with a destroyed lung; `docs/quality.md` has the whole distributions and how to count them again.
+from. The figure in each comment is the outermost of those 547. Three of them have one lung alone
+(two of Shenzhen, one of V7) and two of Shenzhen a shrunken one: those are what is looked for.
 """
 
 from collections.abc import Callable

@@ -73,13 +73,6 @@ def find(
     )  # fmt: skip
 
 
-def groups(number: int, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """For each of so many things the smallest index of its group: what the pairs connect."""
-    root = np.arange(number)
-    _connect(root, first, second)
-    return _flat(root)
-
-
 @dataclass(frozen=True)
 class _Found:
     root: np.ndarray  # (N,): leads to the smallest index of a group

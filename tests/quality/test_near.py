@@ -9,7 +9,8 @@ from radiograph_changes import cropped, re_encoded, resized
 from rendered_chests import stacked
 
 from cxrkit.quality import fingerprint, likeness, near, spectrum
-from cxrkit.quality.near import Links, find, groups
+from cxrkit.quality.groups import components
+from cxrkit.quality.near import Links, find
 
 
 def noisy(mark: np.ndarray, number: int) -> np.ndarray:
@@ -61,8 +62,8 @@ def test_the_links_are_those_of_comparing_every_pair(mixed: np.ndarray) -> None:
         best = np.maximum(best, likeness.compare(mixed, outlined, i, j, turned).similarity)
     same = best >= likeness.NEAR
     links = find(mixed)
-    expected = groups(number, i[same], j[same])
-    assert groups(number, links.first, links.second).tolist() == expected.tolist()
+    expected = components(i[same], j[same], number)
+    assert components(links.first, links.second, number).tolist() == expected.tolist()
     assert len(np.unique(expected)) == 24
 
 
@@ -126,7 +127,7 @@ def test_a_crowd_of_copies_takes_linear_time(
     monkeypatch.setattr(likeness, "compare", counted)
     crowd = np.concatenate([marks, noisy(marks[0], 900)])
     links = find(crowd, 2)
-    group = groups(len(crowd), links.first, links.second)
+    group = components(links.first, links.second, len(crowd))
     assert (group == 0).sum() == 901 and links.left_out == 0
     assert counted.pairs < 8 * len(crowd)  # of 400,000 pairs
 
@@ -146,5 +147,5 @@ def test_one_fingerprint_has_no_copy(marks: np.ndarray) -> None:
 
 def test_groups_are_what_pairs_connect() -> None:
     first, second = np.array([4, 1, 6, 2]), np.array([2, 3, 5, 0])
-    assert groups(7, first, second).tolist() == [0, 1, 0, 1, 0, 5, 5]
-    assert groups(3, first[:0], second[:0]).tolist() == [0, 1, 2]
+    assert components(first, second, 7).tolist() == [0, 1, 0, 1, 0, 5, 5]
+    assert components(first[:0], second[:0], 3).tolist() == [0, 1, 2]
