@@ -18,6 +18,26 @@ def real_data() -> Path:
     return root
 
 
+@pytest.fixture(scope="session")
+def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six phantoms with their masks in the layout of Shenzhen; only to be read."""
+    from cxrkit.phantom import shenzhen
+
+    root = tmp_path_factory.mktemp("phantoms") / "shenzhen"
+    shenzhen.write_release(root, 6, 4, 256)
+    return root
+
+
+@pytest.fixture(scope="session")
+def phantom_dataset(phantoms: Path) -> Path:
+    """What `cxr build` makes of them; only to be read."""
+    from cxrkit.pipeline.build import Options, build
+
+    out = phantoms.with_name("dataset")
+    build("shenzhen", phantoms, out, Options(engine="onnxruntime"), lambda _: None, lambda _: None)
+    return out
+
+
 def pytest_configure() -> None:
     """A shell starts what runs in its background with SIGINT ignored, and children inherit that."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

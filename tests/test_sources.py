@@ -1,4 +1,4 @@
-"""Sources: an archive, a dataset and a folder become one kind of table."""
+"""Sources: an phantoms, a phantom_dataset and a folder become one kind of table."""
 
 from pathlib import Path
 
@@ -7,36 +7,19 @@ import pytest
 
 from cxrkit import sources
 from cxrkit.errors import InputRefused
-from cxrkit.phantom import shenzhen
-from cxrkit.pipeline.build import Options, build
 from cxrkit.records import FIELDS, LABEL
 
 
-@pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("sources") / "shenzhen"
-    shenzhen.write_release(root, 4, 0, 256)
-    return root
-
-
-@pytest.fixture(scope="module")
-def dataset(archive: Path) -> Path:
-    out = archive.with_name("dataset")
-    options = Options(engine="onnxruntime")
-    build("shenzhen", archive, out, options, lambda _: None, lambda _: None)
-    return out
-
-
 def test_an_archive_a_dataset_and_a_folder_say_the_same_of_an_image(
-    archive: Path, dataset: Path
+    phantoms: Path, phantom_dataset: Path
 ) -> None:
-    listed = sources.read(f"shenzhen:{archive}")
-    built = sources.read(str(dataset))
-    files = sources.read(str(archive / "ChinaSet_AllFiles/CXR_png"))
+    listed = sources.read(f"shenzhen:{phantoms}")
+    built = sources.read(str(phantom_dataset))
+    files = sources.read(str(phantoms / "ChinaSet_AllFiles/CXR_png"))
     assert (listed.root, built.root, files.root) == (
-        archive,
-        dataset,
-        archive / "ChinaSet_AllFiles/CXR_png",
+        phantoms,
+        phantom_dataset,
+        phantoms / "ChinaSet_AllFiles/CXR_png",
     )
     assert listed.built is None and built.built is not None
     same = ["archive", "image_id", "patient_id", "sex", "age", LABEL + "Tuberculosis"]
@@ -49,15 +32,17 @@ def test_an_archive_a_dataset_and_a_folder_say_the_same_of_an_image(
     assert set(files.table["archive"]) == {"folder"}
 
 
-def test_what_is_no_source_is_refused(tmp_path: Path, dataset: Path) -> None:
+def test_what_is_no_source_is_refused(tmp_path: Path, phantom_dataset: Path) -> None:
     for text in ("nowhere", "nothing:nowhere"):
         with pytest.raises(InputRefused, match="E101"):
             sources.read(text)
     (tmp_path / "half").mkdir()
-    pl.read_parquet(dataset / "records.parquet").write_parquet(tmp_path / "half/records.parquet")
+    pl.read_parquet(phantom_dataset / "records.parquet").write_parquet(
+        tmp_path / "half/records.parquet"
+    )
     with pytest.raises(InputRefused, match=r"E101 .*no whole dataset"):
         sources.read(str(tmp_path / "half"))
-    pl.read_parquet(dataset / "records.parquet").clear().write_parquet(
+    pl.read_parquet(phantom_dataset / "records.parquet").clear().write_parquet(
         tmp_path / "half/records.parquet"
     )
     (tmp_path / "half/SHA256SUMS.txt").touch()

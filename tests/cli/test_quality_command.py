@@ -11,68 +11,51 @@ from typer.testing import CliRunner, Result
 
 from cxrkit.cli import application
 from cxrkit.errors import InputRefused
-from cxrkit.phantom import shenzhen
-from cxrkit.pipeline.build import Options, build
 from cxrkit.quality.queue import SCHEMA
-
-
-@pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("command") / "archive"
-    shenzhen.write_release(root, 5, 9, 256)
-    return root
-
-
-@pytest.fixture(scope="module")
-def dataset(archive: Path) -> Path:
-    out = archive.with_name("dataset")
-    options = Options(engine="onnxruntime")
-    build("shenzhen", archive, out, options, lambda _: None, lambda _: None)
-    return out
 
 
 def quality(*arguments: object) -> Result:
     return CliRunner().invoke(application(["quality"]), ["quality", *map(str, arguments)])
 
 
-def test_every_mask_is_counted_once_and_listed(dataset: Path, tmp_path: Path) -> None:
-    done = quality(dataset, "--review", 2, "--list", tmp_path / "queue.csv", "--json")
+def test_every_mask_is_counted_once_and_listed(phantom_dataset: Path, tmp_path: Path) -> None:
+    done = quality(phantom_dataset, "--review", 2, "--list", tmp_path / "queue.csv", "--json")
     assert done.exit_code == 0, done.output
     numbers = json.loads(done.stdout)
-    assert numbers["accept"] + numbers["review"] + numbers["reject"] == numbers["masks"] == 5
+    assert numbers["accept"] + numbers["review"] + numbers["reject"] == numbers["masks"] == 6
     assert numbers["review"] == 2 and numbers["faults"] == 0
     table = pl.read_csv(tmp_path / "queue.csv")
-    assert table.columns == list(SCHEMA) and table.height == 5
+    assert table.columns == list(SCHEMA) and table.height == 6
     assert table["order"].to_list()[:2] == [1, 2]
-    means = pl.read_parquet(dataset / "records.parquet")["estimated_dice"].mean()
+    means = pl.read_parquet(phantom_dataset / "records.parquet")["estimated_dice"].mean()
     assert numbers["estimated_dice"] == pytest.approx(means)
 
 
-def test_the_text_says_what_to_expect(dataset: Path) -> None:
-    done = quality(dataset)
+def test_the_text_says_what_to_expect(phantom_dataset: Path) -> None:
+    done = quality(phantom_dataset)
     lines = done.stdout.splitlines()
     assert [line.split()[1] for line in lines[:3]] == ["accept", "review", "reject"]
     assert "estimated mean Dice" in done.stdout
 
 
 def test_an_unreadable_mask_is_named_and_ends_with_3(
-    archive: Path, dataset: Path, tmp_path: Path
+    phantoms: Path, phantom_dataset: Path, tmp_path: Path
 ) -> None:
     import shutil
 
-    copy = Path(shutil.copytree(dataset, tmp_path / "copy"))
+    copy = Path(shutil.copytree(phantom_dataset, tmp_path / "copy"))
     mask = copy / pl.read_parquet(copy / "records.parquet")["mask"][0]
     mask.write_bytes(mask.read_bytes()[:60])
-    done = quality(copy, "--images", archive, "--workers", 1, "--engine", "onnxruntime")
+    done = quality(copy, "--images", phantoms, "--workers", 1, "--engine", "onnxruntime")
     assert done.exit_code == 3
     assert "1 masks could not be looked at" in done.stderr
     assert mask.name in done.stderr and "Traceback" not in done.stderr
     cv2.imwrite(str(mask), np.zeros((224, 224), np.uint8))
-    again = quality(copy, "--images", archive, "--workers", 1, "--json")
+    again = quality(copy, "--images", phantoms, "--workers", 1, "--json")
     assert json.loads(again.stdout)["flags"]["empty"] == 1
 
 
-def test_a_list_inside_what_is_only_read_is_refused(dataset: Path) -> None:
-    done = quality(dataset, "--list", dataset / "queue.csv")
+def test_a_list_inside_what_is_only_read_is_refused(phantom_dataset: Path) -> None:
+    done = quality(phantom_dataset, "--list", phantom_dataset / "queue.csv")
     assert isinstance(done.exception, InputRefused) and done.exception.code == "E107"
-    assert not (dataset / "queue.csv").exists()
+    assert not (phantom_dataset / "queue.csv").exists()

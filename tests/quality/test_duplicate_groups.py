@@ -10,8 +10,6 @@ import pytest
 from radiograph_changes import re_encoded, resized
 
 from cxrkit.errors import InputRefused
-from cxrkit.phantom import shenzhen
-from cxrkit.pipeline.build import Options, build
 from cxrkit.quality import duplicates, fingerprint, prints
 from cxrkit.quality.duplicates import COLUMNS, across_sources, find, several_patients
 from cxrkit.quality.prints import Prints, gather
@@ -44,21 +42,6 @@ def folders(tmp_path_factory: pytest.TempPathFactory, chests: list[np.ndarray]) 
     return root
 
 
-@pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("archive") / "shenzhen"
-    shenzhen.write_release(root, 4, 0, 256)
-    return root
-
-
-@pytest.fixture(scope="module")
-def dataset(archive: Path) -> Path:
-    out = archive.with_name("dataset")
-    options = Options(engine="onnxruntime")
-    build("shenzhen", archive, out, options, lambda _: None, lambda _: None)
-    return out
-
-
 def test_each_copy_is_of_its_kind(folders: Path) -> None:
     table = found(str(folders / "one"), str(folders / "two"))
     assert tuple(table.columns) == COLUMNS
@@ -86,29 +69,29 @@ def test_neither_order_nor_workers_decide(folders: Path) -> None:
 
 
 def test_a_dataset_is_compared_without_its_archive(
-    archive: Path, dataset: Path, tmp_path: Path
+    phantoms: Path, phantom_dataset: Path, tmp_path: Path
 ) -> None:
-    built = pl.read_parquet(dataset / "records.parquet")
-    given = gather([f"shenzhen:{archive}"], 1, silent)
+    built = pl.read_parquet(phantom_dataset / "records.parquet")
+    given = gather([f"shenzhen:{phantoms}"], 1, silent)
     read = dict(zip(given.images["image"], given.fingerprints, strict=True))
     for image, text in built.select("image", "fingerprint").iter_rows():
         assert (fingerprint.from_texts([text], "")[0] == read[image]).all()
     moved = tmp_path / "moved"
-    shutil.copytree(archive, moved)
+    shutil.copytree(phantoms, moved)
     for path in moved.rglob("*.png"):
         pixels = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
         assert pixels is not None
         save(path, re_encoded(pixels, 80))
-    table = found(str(dataset), f"shenzhen:{moved}")
+    table = found(str(phantom_dataset), f"shenzhen:{moved}")
     assert table.height == 2 * built.height
     assert set(table["kind"]) == {"first", "near"}
-    same = found(str(dataset), f"shenzhen:{archive}")
+    same = found(str(phantom_dataset), f"shenzhen:{phantoms}")
     assert same.filter(pl.col("kind") != "first")["kind"].unique().to_list() == ["bytes"]
 
 
-def test_a_dataset_of_an_older_version_is_refused(dataset: Path, tmp_path: Path) -> None:
+def test_a_dataset_of_an_older_version_is_refused(phantom_dataset: Path, tmp_path: Path) -> None:
     old = tmp_path / "old"
-    shutil.copytree(dataset, old)
+    shutil.copytree(phantom_dataset, old)
     built = pl.read_parquet(old / "records.parquet")
     built.drop("fingerprint").write_parquet(old / "records.parquet")
     with pytest.raises(InputRefused, match=r"E103 .*no column fingerprint"):

@@ -11,8 +11,6 @@ import pytest
 
 from cxrkit import sources
 from cxrkit.errors import InputRefused
-from cxrkit.phantom import shenzhen
-from cxrkit.pipeline.build import Options, build
 from cxrkit.quality import queue, survey
 from cxrkit.quality.assess import Quality
 from cxrkit.quality.queue import Item
@@ -22,36 +20,22 @@ def silent(*_: object) -> None:
     """No progress."""
 
 
-@pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("survey") / "archive"
-    shenzhen.write_release(root, 6, 4, 256)
-    return root
-
-
-@pytest.fixture(scope="module")
-def built(archive: Path) -> Path:
-    out = archive.with_name("built")
-    build("shenzhen", archive, out, Options(engine="onnxruntime"), silent, silent)
-    return out
-
-
 @pytest.fixture
-def dataset(built: Path, tmp_path: Path) -> Path:
+def dataset(phantom_dataset: Path, tmp_path: Path) -> Path:
     """A copy of its own, to be spoilt."""
-    return Path(shutil.copytree(built, tmp_path / "dataset"))
+    return Path(shutil.copytree(phantom_dataset, tmp_path / "dataset"))
 
 
-def anew(dataset: Path, archive: Path) -> dict[str, Quality]:
-    listed = survey.listed(sources.read(str(dataset)), archive)
+def anew(dataset: Path, phantoms: Path) -> dict[str, Quality]:
+    listed = survey.listed(sources.read(str(dataset)), phantoms)
     items, faults = survey.looked_at("", listed, "onnxruntime", 1, silent)
     assert faults == []
     return {item.image_id: item.quality for item in items}
 
 
-def test_looked_at_anew_a_mask_is_what_the_build_found_it(archive: Path, dataset: Path) -> None:
+def test_looked_at_anew_a_mask_is_what_the_build_found_it(phantoms: Path, dataset: Path) -> None:
     recorded = {i.image_id: i.quality for i in survey.recorded(sources.read(str(dataset)), silent)}
-    found = anew(dataset, archive)
+    found = anew(dataset, phantoms)
     assert recorded.keys() == found.keys() and len(found) == 6
     for name, quality in recorded.items():
         assert quality.estimate == pytest.approx(found[name].estimate, abs=1e-6) or (
@@ -60,7 +44,7 @@ def test_looked_at_anew_a_mask_is_what_the_build_found_it(archive: Path, dataset
         assert quality.flags == found[name].flags
 
 
-def test_masks_given_to_each_other_are_noticed(archive: Path, dataset: Path) -> None:
+def test_masks_given_to_each_other_are_noticed(phantoms: Path, dataset: Path) -> None:
     """In the dataset alone by their sums; on the radiographs by what they do not fit."""
     table = pl.read_parquet(dataset / "records.parquet")
     first, second = (dataset / name for name in table["mask"][:2])
@@ -71,13 +55,13 @@ def test_masks_given_to_each_other_are_noticed(archive: Path, dataset: Path) -> 
     items = survey.recorded(sources.read(str(dataset)), silent)
     changed = {i.image_id for i in items if "changed" in {f.name for f in i.quality.flags}}
     assert changed == swapped
-    found = anew(dataset, archive)
+    found = anew(dataset, phantoms)
     before = dict(table.select("image_id", "estimated_dice").iter_rows())
     for name, quality in found.items():
         assert (quality.estimate.dice < before[name] - 0.02) == (name in swapped)
 
 
-def test_an_empty_and_a_missing_mask_are_said(archive: Path, dataset: Path) -> None:
+def test_an_empty_and_a_missing_mask_are_said(phantoms: Path, dataset: Path) -> None:
     table = pl.read_parquet(dataset / "records.parquet")
     cv2.imwrite(str(dataset / table["mask"][0]), np.zeros((224, 224), np.uint8))
     (dataset / table["mask"][1]).unlink()
@@ -85,7 +69,7 @@ def test_an_empty_and_a_missing_mask_are_said(archive: Path, dataset: Path) -> N
     flags = {i.image_id: [f.name for f in i.quality.flags] for i in recorded}
     assert "changed" in flags[table["image_id"][0]]
     assert "missing" in flags[table["image_id"][1]]
-    listed = survey.listed(sources.read(str(dataset)), archive)
+    listed = survey.listed(sources.read(str(dataset)), phantoms)
     items, faults = survey.looked_at("", listed, "onnxruntime", 1, silent)
     assert [f.error.code for f in faults] == ["E202"]
     empty = next(i for i in items if i.image_id == table["image_id"][0])
@@ -93,8 +77,8 @@ def test_an_empty_and_a_missing_mask_are_said(archive: Path, dataset: Path) -> N
     assert [f.name for f in empty.quality.flags] == ["empty"]
 
 
-def test_an_archives_own_masks_are_looked_at(archive: Path) -> None:
-    source = sources.read(f"shenzhen:{archive}")
+def test_an_archives_own_masks_are_looked_at(phantoms: Path) -> None:
+    source = sources.read(f"shenzhen:{phantoms}")
     listed = survey.listed(source, None)
     items, faults = survey.looked_at("shenzhen", listed, "onnxruntime", 2, silent)
     assert faults == []
@@ -103,10 +87,10 @@ def test_an_archives_own_masks_are_looked_at(archive: Path) -> None:
     assert [i.image_id for i in items] == [m.image_id for m in listed]
 
 
-def test_what_cannot_be_looked_at_is_refused(archive: Path, dataset: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_looked_at_is_refused(phantoms: Path, dataset: Path, tmp_path: Path) -> None:
     with pytest.raises(InputRefused, match=r"E107 .*--images"):
         survey.listed(sources.read(str(dataset)), None)
-    shutil.copytree(archive / "ChinaSet_AllFiles/CXR_png", tmp_path / "pictures")
+    shutil.copytree(phantoms / "ChinaSet_AllFiles/CXR_png", tmp_path / "pictures")
     with pytest.raises(InputRefused, match=r"E101 .*no lung mask"):
         survey.listed(sources.read(str(tmp_path / "pictures")), None)
     older = pl.read_parquet(dataset / "records.parquet").drop("estimated_dice")
