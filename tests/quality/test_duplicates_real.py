@@ -10,6 +10,7 @@ from radiograph_changes import CHANGES
 
 from cxrkit.imaging import radiograph, raster
 from cxrkit.quality import fingerprint, near
+from cxrkit.quality.groups import components
 from cxrkit.segmentation import SIZE
 
 # V7 is left out: the thresholds were chosen on it.
@@ -50,7 +51,7 @@ def test_copies_are_found_and_nothing_else(originals: list[np.ndarray]) -> None:
     marks = stacked([mark(pixels) for pixels in (*originals, *changed)])
     links = near.find(marks)
     number = len(originals)
-    group = near.groups(len(marks), links.first, links.second)
+    group = components(links.first, links.second, len(marks))
     truth = np.tile(np.arange(number), 1 + len(FIVE))
     for at, name in enumerate(FIVE, 1):
         recall = (group[at * number : (at + 1) * number] == group[:number]).mean()
@@ -76,7 +77,7 @@ def test_every_change(originals: list[np.ndarray]) -> None:
     for name, change in CHANGES.items():
         marks = stacked([*base, *(mark(change(pixels, rng)) for pixels in originals)])
         links = near.find(marks)
-        group = near.groups(len(marks), links.first, links.second)
+        group = components(links.first, links.second, len(marks))
         recall = (group[:number] == group[number:]).mean()
         exact = precision(group, np.tile(np.arange(number), 2)) if len(links.first) else 1.0
         print(f"| {name} | {recall:.3f} | {exact:.4f} |")
