@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from cxrkit.cli import gathered
-from cxrkit.cli.train_segmentation import Convention, Masks, Repeat, Sources
+from cxrkit.cli import train_options as option
 
 WHAT = ("networks", "archives", "recipes")
 COLUMNS = {
@@ -34,7 +34,7 @@ app.callback()(lambda: None)
 
 @app.command()
 def segmentation(
-    sources: Sources,
+    sources: option.Sources,
     out: Annotated[Path, typer.Argument(help="A folder of runs; give it again to resume.")],
     what: Annotated[
         str, typer.Option(help="networks: the four; archives: each on each; recipes: the leak.")
@@ -42,18 +42,18 @@ def segmentation(
     architecture: Annotated[
         str, typer.Option(help="Of archives and recipes: sa-unet, unet, unet++ or attention-unet.")
     ] = "sa-unet",
-    masks: Masks = None,
-    masks_convention: Convention = "included",
-    repeat: Repeat = [],  # noqa: B006  # typer copies it
-    width: Annotated[int, typer.Option(min=2, help="Channels of the first level.")] = 16,
+    masks: option.Masks = None,
+    masks_convention: option.MasksConvention = "included",
+    repeat: option.Repeat = [],  # noqa: B006  # typer copies it
+    width: option.Width = 16,
     copies: Annotated[int, typer.Option(min=10, help="Of the published recipe.")] = 15396,
-    coarse_epochs: Annotated[int, typer.Option(min=0, help="First epochs at 160 x 160.")] = 0,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the images.")] = None,
-    batch: Annotated[int | None, typer.Option(min=1, help="Images per step.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Highest of the schedule.")] = None,
-    validate: Annotated[float, typer.Option(min=0, max=0.5, help="Share to validate on.")] = 0.05,
-    test: Annotated[float, typer.Option(min=0, max=0.5, help="Share to test on.")] = 0.15,
-    seed: Annotated[int, typer.Option(min=0, help="Of split, order, weights and changes.")] = 0,
+    coarse_epochs: option.CoarseEpochs = 0,
+    epochs: option.Epochs = None,
+    batch: option.Batch = None,
+    learning_rate: option.LearningRate = None,
+    validate: option.Validate = 0.05,
+    test: option.Test = 0.15,
+    seed: option.Seed = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the rows as JSON.")] = False,
 ) -> None:
     """Train what is compared on the same leak-free split and print the table with intervals.
@@ -62,8 +62,7 @@ def segmentation(
     """
     from cxrkit.training import comparison, loop, progress, segmentation_runs
 
-    if what not in WHAT:
-        raise gathered.refused("--what", what, " or ".join(WHAT))
+    gathered.require_one_of("--what", what, WHAT)
     compared = {
         "networks": comparison.networks,
         "archives": comparison.archives_grid,

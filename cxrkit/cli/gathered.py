@@ -21,7 +21,7 @@ def cases(sources: Sequence[str], masks: Path | None, convention: str) -> list[C
     """
     from cxrkit.training import cases as training_cases
 
-    if convention not in MASK_CONVENTIONS:
+    if convention not in MASK_CONVENTIONS:  # a form that narrows its type
         raise refused("--masks-convention", convention, " or ".join(MASK_CONVENTIONS))
     return [
         case
@@ -47,6 +47,16 @@ def pair(text: str, mark: str, form: str) -> tuple[str, str]:
     if not (left and found and right):
         raise refused(form, text, form)
     return left, right
+
+
+def require_one_of(option: str, value: str, allowed: Sequence[str]) -> None:
+    """Check an option whose values are words.
+
+    Raises:
+        InputRefused: E107, another one.
+    """
+    if value not in allowed:
+        raise refused(option, value, " or ".join(allowed))
 
 
 def refused(option: str, observed: str, expected: str) -> InputRefused:

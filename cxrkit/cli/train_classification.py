@@ -1,7 +1,6 @@
 """`cxr train classification`: observations from radiographs."""
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -9,15 +8,15 @@ from typing import Annotated
 import typer
 
 from cxrkit.classification import INPUTS
-from cxrkit.cli.gathered import refused
-from cxrkit.terms import MaskConvention
+from cxrkit.cli import train_options as option
+from cxrkit.cli.gathered import refused, require_one_of
 
 
 def classification(
     sources: Annotated[
         list[str], typer.Argument(help="ARCHIVE:ROOT or a dataset of cxr build, once or more.")
     ],
-    out: Annotated[Path, typer.Argument(help="The run's folder; give it again to resume.")],
+    out: option.Out,
     observations: Annotated[
         str, typer.Option(help="Names with commas, or NAME=extra.COLUMN:VALUE OF 1/VALUE OF 0.")
     ],
@@ -39,43 +38,30 @@ def classification(
         list[Path],
         typer.Option(help="The archive of each dataset, in their order: whole radiographs."),
     ] = [],  # noqa: B006  # typer copies it
-    mask_convention: Annotated[
-        MaskConvention, typer.Option(help="Of the lung masks: the lung behind the heart or not.")
-    ] = "excluded",
-    published_split: Annotated[
-        bool, typer.Option(help="Keep the split that the archives published.")
-    ] = False,
+    mask_convention: option.MaskConvention = "excluded",
+    published_split: option.PublishedSplit = False,
     mirror: Annotated[
         bool, typer.Option(help="Learn from mirrored copies: where no side matters.")
     ] = False,
     operating_point: Annotated[
         str, typer.Option(help="youden, or sensitivity=0.9: chosen on the validation images.")
     ] = "youden",
-    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the images.")] = None,
-    batch: Annotated[int | None, typer.Option(min=1, help="Images per step.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Highest of the schedule.")] = None,
-    accumulate: Annotated[int, typer.Option(min=1, help="Parts of a batch, one by one.")] = 1,
-    average: Annotated[
-        float | None,
-        typer.Option(min=0, max=0.9999, help="Decay of the averaged weights; 0: none."),
-    ] = None,
+    epochs: option.Epochs = None,
+    batch: option.Batch = None,
+    learning_rate: option.LearningRate = None,
+    accumulate: option.Accumulate = 1,
+    average: option.Average = None,
     start: Annotated[
         Path | None,
         typer.Option(help="A finished run on the same split, whose weights it starts from."),
     ] = None,
-    patience: Annotated[
-        int, typer.Option(min=0, help="Epochs without a better AUROC before it stops; 0: never.")
-    ] = 0,
-    validate: Annotated[float, typer.Option(min=0, max=0.5, help="Share to validate on.")] = 0.15,
-    test: Annotated[float, typer.Option(min=0, max=0.5, help="Share to test on.")] = 0.25,
-    seed: Annotated[int, typer.Option(min=0, help="Of split, order, weights and changes.")] = 0,
-    workers: Annotated[
-        int, typer.Option(min=1, help="Threads that read images.", show_default="one for each core")
-    ] = os.cpu_count() or 1,
-    pictures: Annotated[
-        bool, typer.Option(help="Show restricted radiographs in report.html too.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON.")] = False,
+    patience: option.Patience = 0,
+    validate: option.Validate = 0.15,
+    test: option.Test = 0.25,
+    seed: option.Seed = 0,
+    workers: option.Workers = option.CORES,
+    pictures: option.Pictures = False,
+    as_json: option.AsJson = False,
 ) -> None:
     """Train a classifier, patients split first, and write a model's folder to OUT.
 
@@ -92,9 +78,9 @@ def classification(
 
     inputs = input.split(",")
     for name in inputs:
-        _one_of("--input", name, INPUTS)
-    _one_of("--uncertain", uncertain, targets.UNCERTAIN)
-    _one_of("--not-mentioned", not_mentioned, targets.NOT_MENTIONED)
+        require_one_of("--input", name, INPUTS)
+    require_one_of("--uncertain", uncertain, targets.UNCERTAIN)
+    require_one_of("--not-mentioned", not_mentioned, targets.NOT_MENTIONED)
     rule, target = _operating_point(operating_point)
     changes = {
         "epochs": epochs, "batch": batch, "learning_rate": learning_rate, "average": average,
@@ -128,11 +114,6 @@ def _operating_point(text: str) -> tuple[str, float]:
     if rule not in ("youden", "sensitivity") or not 0 < share <= 1:
         raise refused("--operating-point", text, form)
     return rule, share
-
-
-def _one_of(option: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise refused(option, value, " or ".join(allowed))
 
 
 def _say(text: str) -> None:

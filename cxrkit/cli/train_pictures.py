@@ -2,15 +2,16 @@
 
 import json
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from cxrkit.cli import train_options as option
+
 
 def pictures(
     sources: Annotated[list[str], typer.Argument(help="ARCHIVE:ROOT of frontal radiographs.")],
-    out: Annotated[Path, typer.Argument(help="The run's folder; give it again to resume.")],
+    out: option.Out,
     unseen: Annotated[
         list[str], typer.Option(help="ARCHIVE:ROOT to measure on only; once or more.")
     ] = [],  # noqa: B006  # typer copies it
@@ -21,8 +22,8 @@ def pictures(
     measured: Annotated[
         int, typer.Option(min=1, help="Computed pictures of each kind to measure on.")
     ] = 100,
-    seed: Annotated[int, typer.Option(min=0, help="Of split, order, weights, pictures.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON.")] = False,
+    seed: option.Seed = 0,
+    as_json: option.AsJson = False,
 ) -> None:
     """Train the network that tells turned, mirrored, inverted, lateral and foreign pictures.
 

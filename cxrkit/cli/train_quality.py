@@ -2,35 +2,32 @@
 
 import json
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from cxrkit import segmentation
 from cxrkit.cli import gathered
-from cxrkit.cli.train_segmentation import Convention, Masks, Repeat
+from cxrkit.cli import train_options as option
 
 
 def quality(
-    sources: Annotated[list[str], typer.Argument(help="ARCHIVE:ROOT, once or more.")],
-    out: Annotated[Path, typer.Argument(help="The run's folder; give it again to resume.")],
+    sources: option.Sources,
+    out: option.Out,
     weights: Annotated[
         str, typer.Option(help="The network it is measured on: a folder, shipped or small.")
     ] = "shipped",
-    masks: Masks = None,
-    masks_convention: Convention = "included",
-    repeat: Repeat = [],  # noqa: B006  # typer copies it
+    masks: option.Masks = None,
+    masks_convention: option.MasksConvention = "included",
+    repeat: option.Repeat = [],  # noqa: B006  # typer copies it
     folds: Annotated[int, typer.Option(min=2, help="Parts of the patients.")] = 3,
     networks: Annotated[
         int, typer.Option(min=2, help="Each learns without one part, and makes its masks.")
     ] = 2,
     copies: Annotated[int, typer.Option(min=0, help="Changed copies of each radiograph.")] = 3,
     epochs: Annotated[int, typer.Option(min=1, help="Of each network.")] = 20,
-    coarse_epochs: Annotated[
-        int, typer.Option(min=0, help="First epochs at 160 x 160, at half the cost.")
-    ] = 14,
-    width: Annotated[int, typer.Option(min=2, help="Channels of the first level.")] = 16,
+    coarse_epochs: option.CoarseEpochs = 14,
+    width: option.Width = 16,
     validate: Annotated[
         float, typer.Option(min=0, max=0.5, help="Share that --weights was validated on.")
     ] = 0.05,
@@ -38,7 +35,7 @@ def quality(
         float, typer.Option(min=0, max=0.5, help="Share that --weights was tested on.")
     ] = 0.15,
     seed: Annotated[int, typer.Option(min=0, help="Of the split that --weights knew.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON.")] = False,
+    as_json: option.AsJson = False,
 ) -> None:
     """Calibrate the estimated Dice of masks, with cross-fitted networks.
 

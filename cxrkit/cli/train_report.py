@@ -11,18 +11,18 @@ from typing import Annotated, Any
 import typer
 
 from cxrkit.classification import INPUTS
-from cxrkit.cli.gathered import refused
+from cxrkit.cli import train_options as option
+from cxrkit.cli.gathered import refused, require_one_of
 from cxrkit.errors import InputRefused
 from cxrkit.pipeline.run import require_apart
 from cxrkit.report_writing.writers import KINDS, WIDEST
-from cxrkit.terms import MaskConvention
 
 
 def report(
     source: Annotated[
         str, typer.Argument(help="ARCHIVE:ROOT with reports, or a dataset of cxr build.")
     ],
-    out: Annotated[Path, typer.Argument(help="The run's folder; give it again to resume.")],
+    out: option.Out,
     model: Annotated[str, typer.Option(help="constant, nearest, sentences or decoder.")],
     images: Annotated[
         Path | None, typer.Option(help="The archive of a dataset: whole radiographs.")
@@ -40,9 +40,7 @@ def report(
     classifier_epochs: Annotated[
         int | None, typer.Option(min=1, help="Its passes over the images.")
     ] = None,
-    mask_convention: Annotated[
-        MaskConvention, typer.Option(help="Of the lung masks: the lung behind the heart or not.")
-    ] = "excluded",
+    mask_convention: option.MaskConvention = "excluded",
     epochs: Annotated[int, typer.Option(min=1, help="The decoder's passes.")] = 30,
     batch: Annotated[int, typer.Option(min=1, help="Reports per step of the decoder.")] = 32,
     learning_rate: Annotated[float, typer.Option(help="Highest of its schedule.")] = 2e-3,
@@ -55,16 +53,12 @@ def report(
     beam: Annotated[
         int, typer.Option(min=1, max=WIDEST, help="Candidates of its search; 1: greedy.")
     ] = 3,
-    published_split: Annotated[
-        bool, typer.Option(help="Keep the split that the archive published.")
-    ] = False,
-    validate: Annotated[float, typer.Option(min=0, max=0.5, help="Share to validate on.")] = 0.15,
-    test: Annotated[float, typer.Option(min=0, max=0.5, help="Share to test on.")] = 0.2,
-    seed: Annotated[int, typer.Option(min=0, help="Of split, order and weights.")] = 0,
-    workers: Annotated[
-        int, typer.Option(min=1, help="Threads that read images.", show_default="one for each core")
-    ] = os.cpu_count() or 1,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON.")] = False,
+    published_split: option.PublishedSplit = False,
+    validate: option.Validate = 0.15,
+    test: option.Test = 0.2,
+    seed: option.Seed = 0,
+    workers: option.Workers = option.CORES,
+    as_json: option.AsJson = False,
 ) -> None:
     """Train a report generator, patients split first, and write a model's folder to OUT.
 
@@ -78,10 +72,10 @@ def report(
     from cxrkit.training.report_generation import Choice as Decoder
     from cxrkit.training.report_observer import Observer, Room
 
-    _one_of("--model", model, KINDS)
-    _one_of("--input", input, INPUTS)
-    _one_of("--uncertain", uncertain, targets.UNCERTAIN)
-    _one_of("--architecture", architecture, tuple(classification_runs.RECIPES))
+    require_one_of("--model", model, KINDS)
+    require_one_of("--input", input, INPUTS)
+    require_one_of("--uncertain", uncertain, targets.UNCERTAIN)
+    require_one_of("--architecture", architecture, tuple(classification_runs.RECIPES))
     _require_alone()
     if width % 4:
         raise refused("--width", str(width), "a multiple of 4")
@@ -110,11 +104,6 @@ def report(
         return
     print(report_runs.text(card))
     print(f"report: {out / 'report.html'}")
-
-
-def _one_of(option: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise refused(option, value, " or ".join(allowed))
 
 
 def _require_alone() -> None:
