@@ -23,6 +23,7 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -107,10 +108,12 @@ def floor_of(files: Sequence[Path], out: Path) -> None:
     out.mkdir(parents=True)
     for i, file in enumerate(files):
         data = np.frombuffer(file.read_bytes(), np.uint8)
-        small = cv2.resize(cv2.imdecode(data, cv2.IMREAD_REDUCED_GRAYSCALE_8), (SIZE, SIZE))
+        gray = cv2.imdecode(data, cv2.IMREAD_REDUCED_GRAYSCALE_8)
+        assert gray is not None, file
+        small = cv2.resize(gray, (SIZE, SIZE))
         product = cv2.cvtColor(cv2.bitwise_and(small, mask), cv2.COLOR_GRAY2BGR)
         for suffix, image in ((".jpg", product), ("-mask.jpg", mask), (".png", mask)):
-            (out / f"{i}{suffix}").write_bytes(cv2.imencode(suffix[-4:], image)[1])
+            (out / f"{i}{suffix}").write_bytes(cv2.imencode(suffix[-4:], image)[1].tobytes())
 
 
 def floor(files: Sequence[Path], out: Path) -> float:
@@ -137,7 +140,9 @@ def published(files: Sequence[Path], out: Path) -> float:
     clahe = cv2.createCLAHE(2.0, (8, 8))
 
     def one(i: int, file: Path) -> None:
-        image = cv2.resize(cv2.imread(str(file), cv2.IMREAD_COLOR), (SIZE, SIZE))
+        colour = cv2.imread(str(file), cv2.IMREAD_COLOR)
+        assert colour is not None, file
+        image = cv2.resize(colour, (SIZE, SIZE))
         lab = cv2.cvtColor(image, cv2.COLOR_BGR2LAB)
         lab[..., 0] = clahe.apply(lab[..., 0])
         x = cv2.cvtColor(lab, cv2.COLOR_LAB2BGR).astype(np.float32) / 255
@@ -154,7 +159,7 @@ def published(files: Sequence[Path], out: Path) -> float:
     return time.perf_counter() - started
 
 
-def unet():  # type: ignore[no-untyped-def]
+def unet() -> Any:
     """The U-Net of CXLSeg's published code: 64-128-256-512-1024, 31,055,297 numbers."""
     import torch
     from torch import nn

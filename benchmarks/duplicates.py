@@ -38,7 +38,7 @@ def chests() -> np.ndarray:
 def packed(pictures: np.ndarray) -> np.ndarray:
     """Pictures as fingerprints."""
     values = (np.clip(np.rint(pictures), -7, 7) + 8).astype(np.uint8).reshape(len(pictures), -1, 2)
-    return values[:, :, 0] << 4 | values[:, :, 1]
+    return np.asarray(values[:, :, 0] << 4 | values[:, :, 1])
 
 
 def drawn(number: int, known: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -49,8 +49,8 @@ def drawn(number: int, known: np.ndarray, rng: np.random.Generator) -> np.ndarra
         part = out[at : at + 2000]
         weights = rng.standard_normal((len(part), CHESTS), np.float32) / np.sqrt(CHESTS)
         own = rng.standard_normal((len(part), SIDE, SIDE), np.float32)
-        own = alignment.smoothed(own) * OWN
-        part[:] = packed(mean + weights @ (known - mean) + own.reshape(len(part), -1))
+        smooth = alignment.smoothed(own) * OWN
+        part[:] = packed(mean + weights @ (known - mean) + smooth.reshape(len(part), -1))
     return out
 
 

@@ -69,7 +69,8 @@ def main() -> None:
         found[name] = best((first - mean).T @ (first - mean) / len(first), within)
         if name == "sums":
             found["mean"] = mean
-    np.savez(spectrum.AXES, **{name: value.astype(np.float32) for name, value in found.items()})
+    axes = {name: value.astype(np.float32) for name, value in found.items()}
+    np.savez(spectrum.AXES, **axes)  # type: ignore[arg-type]  # arrays by name
     print({name: value.shape for name, value in found.items()}, spectrum.AXES.stat().st_size)
 
 

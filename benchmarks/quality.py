@@ -10,8 +10,9 @@ mask of which one in ten are deranged.
 
 import argparse
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -25,7 +26,7 @@ from cxrkit.quality.estimate import Calibration
 from cxrkit.quality.measures import measure
 from cxrkit.quality.signals import signals
 from cxrkit.segmentation import Recipe, Segmenter, clean, preprocess, segment, tell_apart
-from cxrkit.terms import MASK_CONVENTIONS
+from cxrkit.terms import MASK_CONVENTIONS, MaskConvention
 from cxrkit.training import cases, quality
 from cxrkit.training.augment import generator
 from cxrkit.training.cases import Case
@@ -45,24 +46,25 @@ class Rca:
 
     def __init__(self, drawn: Sequence[tuple[np.ndarray, np.ndarray]]) -> None:
         self.drawn = [(preprocessed(image), lung) for image, lung in drawn]
-        self.flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        self.flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
 
     def maps(self, image: np.ndarray) -> list[np.ndarray]:
         """Where each pixel of each reference lies in the image, (224, 224, 2) float32."""
         own = preprocessed(image)
         grid = np.dstack(np.meshgrid(np.arange(224), np.arange(224))).astype(np.float32)
-        return [grid + self.flow.calc(reference, own, None) for reference, _ in self.drawn]
+        guess: Any = None  # no flow to begin with
+        return [grid + self.flow.calc(reference, own, guess) for reference, _ in self.drawn]
 
     def score(self, mask: np.ndarray, maps: Sequence[np.ndarray]) -> float:
         """The best Dice that the moved mask has with a drawn one."""
         white = mask.astype(np.uint8) * 255
-        moved = (cv2.remap(white, m, None, cv2.INTER_LINEAR) > 127 for m in maps)
+        moved = (cv2.remap(white, m, np.empty(0, np.float32), cv2.INTER_LINEAR) > 127 for m in maps)
         return max(dice(a, lung) for a, (_, lung) in zip(moved, self.drawn, strict=True))
 
 
 def preprocessed(image: np.ndarray) -> np.ndarray:
     """What both registration partners are: contrast-enhanced, uint8."""
-    return np.rint(preprocess(image) * 255).astype(np.uint8)
+    return np.asarray(np.rint(preprocess(image) * 255), np.uint8)
 
 
 def main() -> None:
@@ -110,9 +112,9 @@ def references(
 
 def masks(
     listed: Sequence[Case],
-    segmenters: Mapping[str, Segmenter],
+    segmenters: Mapping[MaskConvention, Segmenter],
     by: Calibration,
-    peers: Mapping[str, Rca],
+    peers: Mapping[MaskConvention, Rca],
 ) -> Iterator[tuple[Row, float]]:
     """The own mask of each radiograph and SPOILT damages of it, each with the Dice of RCA."""
     read = {(c.archive, c.image_id): cases.read_for_test(c) for c in listed}
@@ -153,7 +155,7 @@ def say(name: str, truth: np.ndarray, found: np.ndarray, low: np.ndarray, high: 
 
 def deranged(
     held: Sequence[Case],
-    segmenters: Mapping[str, Segmenter],
+    segmenters: Mapping[MaskConvention, Segmenter],
     by: Calibration,
     rng: np.random.Generator,
 ) -> None:
@@ -186,15 +188,15 @@ def deranged(
 
 def cost(
     held: Sequence[Case],
-    segmenters: Mapping[str, Segmenter],
+    segmenters: Mapping[MaskConvention, Segmenter],
     by: Calibration,
-    peers: Mapping[str, Rca],
+    peers: Mapping[MaskConvention, Rca],
 ) -> None:
     """Processor time of a mask's quality against that of the mask itself."""
     case, image = held[0], cases.read_for_test(held[0])[0]
     segmenter = segmenters[case.convention]
     lungs = segment(image, segmenter, Recipe())
-    parts = {
+    parts: dict[str, Callable[[], object]] = {
         "segmentation": lambda: segment(image, segmenter, Recipe()),
         "quality": lambda: assess(
             image, lungs.right, lungs.left, lungs.probability, case.convention, by

@@ -8,6 +8,7 @@ the largest difference of a share from that of all images, "worst of itself" the
 
 import argparse
 import time
+from collections.abc import Callable
 
 import numpy as np
 import polars as pl
@@ -36,7 +37,7 @@ def main() -> None:
     options = parser.parse_args()
     found = groups.images([sources.read(options.source)])
     group = groups.of(found, groups.links(found))
-    ways = {
+    ways: dict[str, Callable[[], pl.Series]] = {
         "cxr split": lambda: splits.by_shares(found, group, splits.folds(options.folds), 0),
         "scikit-learn": lambda: theirs(found, group, options.label, options.folds),
     }

@@ -33,7 +33,7 @@ from cxrkit.phantom.release import jpeg, png
 DISTINCT = 20  # phantoms of each kind
 ROWS, COLUMNS = 1024, 840
 # What a header of an archive commonly has before the size of the image; all made up.
-ELEMENTS = {
+ELEMENTS: dict[str, Any] = {
     "SpecificCharacterSet": "ISO_IR 100", "ImageType": ["ORIGINAL", "PRIMARY"],
     "StudyDate": "21000101", "SeriesDate": "21000101", "ContentDate": "21000101",
     "StudyTime": "101010", "SeriesTime": "101010", "ContentTime": "101010",
