@@ -108,27 +108,28 @@ def clean(mask: np.ndarray, recipe: Recipe) -> np.ndarray:
 def tell_apart(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The patient's right and left lung, two (H, W) bool masks whose union is `mask`.
 
-    Two parts are told apart by their centroids: the patient's right lies at smaller x. A single
-    part is both lungs grown together, or one lung: it is cut at the column, in the middle half
-    of its width, where it is thinnest if it spans most of the image, else given to its side.
+    The two largest parts are the lungs, and the patient's right one lies at smaller x; a second
+    part under a tenth of the first is none. A single part is both lungs grown together, or one
+    lung: it is cut at the column, in the middle half of its width, where it is thinnest if it spans
+    most of the image, else given to its side. What is no lung by itself goes to the nearer one.
     """
-    count, labels, _, centroids = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
-    if count > 2:
-        order = np.argsort(centroids[1:, 0], kind="stable") + 1
-        right = labels == order[0]
-        return right, mask & ~right
-    columns = np.flatnonzero(mask.any(axis=0))
-    first, last = int(columns[0]), int(columns[-1])
-    if last - first < mask.shape[1] / 2:
-        is_right = centroids[1, 0] < mask.shape[1] / 2
-        nothing = np.zeros_like(mask)
-        return (mask, nothing) if is_right else (nothing, mask)
-    quarter = (last - first) // 4
-    thickness = mask.sum(axis=0)[first + quarter : last - quarter + 1]
-    cut = first + quarter + int(thickness.argmin())
-    right = mask.copy()
-    right[:, cut:] = False
-    return right, mask & ~right
+    if not mask.any():
+        return mask, mask
+    _, labels, stats, centroids = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+    areas = stats[1:, cv2.CC_STAT_AREA]
+    first, *others = np.argsort(-areas, kind="stable") + 1
+    if others and areas[others[0] - 1] >= Recipe.smallest_share * areas[first - 1]:
+        two = sorted((first, others[0]), key=lambda part: float(centroids[part, 0]))
+        right, left = (labels == part for part in two)
+    else:
+        right, left = _halves(labels == first, float(centroids[first, 0]))
+    rest = mask & ~(right | left)
+    if not rest.any():
+        return right, left
+    if not (right.any() and left.any()):
+        return (mask, left) if right.any() else (right, mask)
+    nearer_right = _distance(right) <= _distance(left)
+    return right | (rest & nearer_right), left | (rest & ~nearer_right)
 
 
 def load(
@@ -222,6 +223,29 @@ def _openvino(data: bytes) -> Callable[[np.ndarray], np.ndarray]:
         return output
 
     return run
+
+
+def _halves(part: np.ndarray, centre: float) -> tuple[np.ndarray, np.ndarray]:
+    """The right and left lung in one part whose centroid is at column `centre`."""
+    columns = np.flatnonzero(part.any(axis=0))
+    first, last = int(columns[0]), int(columns[-1])
+    if last - first < part.shape[1] / 2:
+        nothing = np.zeros_like(part)
+        return (part, nothing) if centre < part.shape[1] / 2 else (nothing, part)
+    quarter = (last - first) // 4
+    thickness = part.sum(axis=0)[first + quarter : last - quarter + 1]
+    cut = first + quarter + int(thickness.argmin())
+    right = part.copy()
+    right[:, cut:] = False
+    return right, part & ~right
+
+
+def _distance(side: np.ndarray) -> np.ndarray:
+    """How far each pixel is from a (H, W) bool mask, in pixels."""
+    far: np.ndarray = cv2.distanceTransform(
+        (~side).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE
+    )
+    return far
 
 
 def _largest(mask: np.ndarray, recipe: Recipe) -> np.ndarray:

@@ -24,6 +24,7 @@ def drawing(*rectangles: tuple[int, int, int, int]) -> np.ndarray:
 
 
 RIGHT, LEFT = (40, 30, 180, 90), (40, 130, 180, 190)
+SPECKS = (100, 5, 106, 12), (20, 150, 26, 158)  # left of the right lung, above the left one
 
 
 def dice(a: np.ndarray, b: np.ndarray) -> float:
@@ -69,8 +70,15 @@ def test_the_right_lung_is_at_smaller_x() -> None:
 
 @pytest.mark.parametrize(
     "mask",
-    [drawing(RIGHT, LEFT), drawing(RIGHT), drawing(LEFT), drawing(RIGHT, LEFT, (90, 90, 110, 130))],
-    ids=["two", "right only", "left only", "grown together"],
+    [
+        drawing(RIGHT, LEFT),
+        drawing(RIGHT),
+        drawing(LEFT),
+        drawing(RIGHT, LEFT, (90, 90, 110, 130)),
+        drawing(RIGHT, LEFT, *SPECKS),
+        drawing(),
+    ],
+    ids=["two", "right only", "left only", "grown together", "with specks", "nothing"],
 )
 def test_sides_are_disjoint_and_whole(mask: np.ndarray) -> None:
     right, left = tell_apart(mask)
@@ -82,6 +90,14 @@ def test_lungs_grown_together_are_cut_between_them() -> None:
     right, left = tell_apart(drawing(RIGHT, LEFT, (90, 90, 110, 130)))
     assert not right[:, 131:].any()
     assert not left[:, :89].any()
+
+
+def test_specks_are_no_lungs_and_go_to_the_nearer_one() -> None:
+    right, left = tell_apart(drawing(RIGHT, LEFT, *SPECKS))
+    assert np.array_equal(right, drawing(RIGHT, SPECKS[0]))
+    assert np.array_equal(left, drawing(LEFT, SPECKS[1]))
+    right, left = tell_apart(drawing(RIGHT, SPECKS[1]))
+    assert np.array_equal(right, drawing(RIGHT, SPECKS[1])) and not left.any()
 
 
 def test_one_lung_keeps_its_side() -> None:

@@ -185,7 +185,7 @@ def _quality(archive: str, engine: str, mask: Mask) -> Quality:
     picture = radiograph.read(mask.radiograph, smallest=SIZE)
     squashed = segmentation.squash(picture.pixels)
     drawn = masks.resize_mask(_read(archive, mask), SIZE, SIZE)
-    right, left = segmentation.tell_apart(drawn) if drawn.any() else (drawn, drawn)
+    right, left = segmentation.tell_apart(drawn)
     by = estimate.load()
     of_image = pictures.flags(picture.pixels, _pictures(), picture.flags)
     preprocessed = segmentation.preprocess(squashed)

@@ -11,13 +11,12 @@ from math import inf, isfinite
 from statistics import fmean
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from monai.metrics.hausdorff_distance import compute_hausdorff_distance
 from monai.metrics.surface_distance import compute_average_surface_distance
 
-from cxrkit.segmentation import Recipe, tell_apart
+from cxrkit.segmentation import tell_apart
 from cxrkit.training import card_tables
 from cxrkit.training.card_tables import Table
 from cxrkit.training.patient_bootstrap import Estimate, estimate, resample
@@ -100,7 +99,8 @@ def siim_dice(found: np.ndarray, drawn: np.ndarray) -> float:
 
 def lungs(found: np.ndarray, drawn: np.ndarray) -> LungScore:
     """Both lungs and each of them compared; sides are told apart in each mask by itself."""
-    right, left = (measure(*pair) for pair in zip(_sides(found), _sides(drawn), strict=True))
+    sides = zip(tell_apart(found), tell_apart(drawn), strict=True)
+    right, left = (measure(*pair) for pair in sides)
     return LungScore(measure(found, drawn), right, left)
 
 
@@ -162,28 +162,3 @@ def _resampled_means(values: Sequence[float], patients: Sequence[str]) -> np.nda
     sums = resample(patients).totals(np.arange(len(values)), columns)
     means: np.ndarray = sums[:, 0] / sums[:, 1]
     return means
-
-
-def _sides(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The lungs of a mask that may be empty or in several parts; its two largest tell the sides.
-
-    As in `segmentation.clean`, a second part under a tenth of the first is no lung. What is no lung
-    by itself goes to the lung that it is nearer to.
-    """
-    if not mask.any():
-        return mask, mask
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
-    areas = stats[1:, cv2.CC_STAT_AREA]
-    first, *second = np.argsort(-areas, kind="stable")[:2]
-    big = [first, *(k for k in second if areas[k] >= Recipe.smallest_share * areas[first])]
-    kept = np.isin(labels, np.array(big) + 1)
-    right, left = tell_apart(kept)
-    if not right.any() or not left.any():
-        return (mask, left) if right.any() else (right, mask)
-    far_right, far_left = (
-        cv2.distanceTransform((~side).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-        for side in (right, left)
-    )
-    near = far_right <= far_left
-    rest = mask & ~kept
-    return right | (rest & near), left | (rest & ~near)
