@@ -21,15 +21,12 @@ ATTACHED_VALUES = {"lung": (255,), "ignore": (127,)}
 
 
 @dataclass(frozen=True)
-class Case:
-    """One radiograph and its mask: the archive's own, or the file that was attached."""
+class OfArchive:
+    """A radiograph of an archive."""
 
     archive: str
     root: Path
     record: Record
-    attached: Path | None
-    convention: MaskConvention
-    split: Split = "train"
 
     @property
     def image_id(self) -> str:
@@ -50,6 +47,15 @@ class Case:
     def image(self) -> Path:
         """The radiograph's file."""
         return self.root / self.record.image
+
+
+@dataclass(frozen=True)
+class Case(OfArchive):
+    """One radiograph and its lung mask: the archive's own, or the file that was attached."""
+
+    attached: Path | None
+    convention: MaskConvention
+    split: Split = "train"
 
 
 class OfPatient(Protocol):

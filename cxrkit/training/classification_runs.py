@@ -17,7 +17,7 @@ from cxrkit.training import (
     classification,
     classification_comparison,
     classification_release,
-    planes,
+    pixel_store,
     samples,
 )
 from cxrkit.training.checkpoint import replace as write_whole
@@ -156,8 +156,7 @@ def run(
             found[kind] = classification_release.write(net, done, rows, folder, pictures)
     if not first:
         return None
-    planes.remove(out / PLANES)
-    (out / PLANES).rmdir()
+    pixel_store.remove(out / PLANES)
     return _done(found, out)
 
 

@@ -6,12 +6,9 @@ anything is learnt, so a file that nothing can be made of is known from the star
 """
 
 import hashlib
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -19,48 +16,23 @@ from cxrkit import archives
 from cxrkit.errors import InputRefused, ItemFault
 from cxrkit.finding_masks import squash
 from cxrkit.imaging import masks, radiograph, runlength, sizes
-from cxrkit.pipeline import durable
 from cxrkit.pipeline.plan import rule_against
-from cxrkit.records import Record
 from cxrkit.terms import SPLITS, Split, observations
+from cxrkit.training import pixel_store
+from cxrkit.training.cases import OfArchive
 
 FINDING = "pneumothorax"  # the only one that an archive's card names
 OBSERVATION = "Pneumothorax"
-PIXELS, SIDECAR = "radiographs.u8", "radiographs.json"
 # Kept larger than learnt, so that zooming in stays sharp; the radiographs themselves have 1024.
 SPARE, PUBLISHED_SIDE = 10 / 7, 1024
-_AT_ONCE = 64  # images between two of which no thread waits for another
 
 
 @dataclass(frozen=True)
-class FindingCase:
+class FindingCase(OfArchive):
     """One radiograph, and whether the finding is on it."""
 
-    archive: str
-    root: Path
-    record: Record
     positive: bool
     split: Split = "train"
-
-    @property
-    def image_id(self) -> str:
-        """As the archive says."""
-        return self.record.image_id
-
-    @property
-    def patient_id(self) -> str:
-        """The patient, or the image itself where the archive names none."""
-        return self.record.patient_id or f"image:{self.record.image_id}"
-
-    @property
-    def extra(self) -> Mapping[str, str]:
-        """The archive's other columns."""
-        return self.record.extra
-
-    @property
-    def image(self) -> Path:
-        """The radiograph's file."""
-        return self.root / self.record.image
 
 
 @dataclass(frozen=True)
@@ -198,69 +170,27 @@ def store(
 
     Args:
         cases: with their splits.
-        folder: of the run; it holds pixels of the archive until `remove`.
+        folder: of the run.
         side: see `stored_side`.
         workers: threads; the result does not depend on it.
         progress: called with the images done and their number.
 
-    Raises:
-        ResourceExhausted: E601, the disk is full.
+    Raises: as `pixel_store.fill`.
     """
-    print_of = _fingerprint(cases, side)
-    facts = _facts(folder, side)
-    if facts.get("fingerprint") != print_of:
-        facts = {
-            "fingerprint": print_of,
-            "images": _written(cases, folder, side, workers, progress),
-        }
-        with durable.replacing(folder / SIDECAR) as scratch:
-            scratch.write_text(json.dumps(facts), encoding="utf-8")
-    pairs = list(zip(cases, facts["images"], strict=True))
-    kept = [case for case, found in pairs if "mask" in found]
-    shape = (len(kept), side, side)
-    pixels = np.memmap(folder / PIXELS, np.uint8, "r", shape=shape) if kept else np.zeros(shape)
-    texts = tuple(str(found["mask"]) for _, found in pairs if "mask" in found)
-    left_out = tuple(str(found["fault"]) for _, found in pairs if "fault" in found)
-    return Stored(tuple(kept), pixels, texts, left_out)
+    pixels, images = pixel_store.fill(
+        cases, lambda case: _read(case, side), _fingerprint(cases, side), folder, (side, side),
+        workers, progress,
+    )  # fmt: skip
+    fault = pixel_store.FAULT
+    kept = tuple(case for case, of in zip(cases, images, strict=True) if fault not in of)
+    texts = tuple(str(of["mask"]) for of in images if fault not in of)
+    return Stored(kept, pixels, texts, tuple(str(of[fault]) for of in images if fault in of))
 
 
-def remove(folder: Path) -> None:
-    """Take the pixels of a finished run away: they are the archive's."""
-    for name in (SIDECAR, PIXELS):
-        (folder / name).unlink(missing_ok=True)
-
-
-def _written(
-    cases: Sequence[FindingCase], folder: Path, side: int, workers: int,
-    progress: Callable[[int, int], None],
-) -> list[dict[str, str]]:  # fmt: skip
-    """Write the pixels; the mask of each case, or its fault."""
-    remove(folder)
-    durable.make_folder(folder)
-    images: list[dict[str, str]] = []
-    with durable.replacing(folder / PIXELS) as scratch, durable.stream(scratch) as put:
-        for pixels, facts in _read(cases, side, workers):
-            if pixels is not None:
-                put(pixels.tobytes())
-            images.append(facts)
-            progress(len(images), len(cases))
-    return images
-
-
-def _read(
-    cases: Sequence[FindingCase], side: int, workers: int
-) -> Iterator[tuple[np.ndarray | None, dict[str, str]]]:
-    def one(case: FindingCase) -> tuple[np.ndarray | None, dict[str, str]]:
-        try:
-            pixels = radiograph.read(case.image, smallest=side).pixels
-            mask = masks.resize_mask(read_mask(case), side, side)
-        except ItemFault as fault:
-            return None, {"fault": f"{case.archive}:{case.image_id}: {fault}"}
-        return squash(pixels, side), {"mask": runlength.encode(mask, "coco")}
-
-    with ThreadPoolExecutor(max(1, workers)) as pool:
-        for start in range(0, len(cases), _AT_ONCE):
-            yield from pool.map(one, cases[start : start + _AT_ONCE])
+def _read(case: FindingCase, side: int) -> tuple[np.ndarray, dict[str, str]]:
+    pixels = radiograph.read(case.image, smallest=side).pixels
+    mask = masks.resize_mask(read_mask(case), side, side)
+    return squash(pixels, side), {"mask": runlength.encode(mask, "coco")}
 
 
 def _fingerprint(cases: Sequence[FindingCase], side: int) -> str:
@@ -268,22 +198,6 @@ def _fingerprint(cases: Sequence[FindingCase], side: int) -> str:
     digest = hashlib.sha256(f"{side}".encode())
     for c in cases:
         digest.update(f"\0{c.archive}\0{c.image_id}\0{c.positive}".encode())
-        for path in (c.image, c.root / c.record.mask if c.record.mask else None):
-            try:
-                status = path.stat() if path else None
-            except OSError:
-                status = None
-            stamp = (status.st_size, status.st_mtime_ns) if status else None
-            digest.update(f"\0{path}\0{stamp}".encode(errors="surrogateescape"))
+        mask = c.root / c.record.mask if c.record.mask else None
+        digest.update(pixel_store.stamp((c.image, mask)).encode())
     return digest.hexdigest()
-
-
-def _facts(folder: Path, side: int) -> dict[str, Any]:
-    """The sidecar, where it is whole and its pixels are there."""
-    try:
-        facts: dict[str, Any] = json.loads((folder / SIDECAR).read_text(encoding="utf-8"))
-        kept = sum("mask" in image for image in facts["images"])
-        whole = (folder / PIXELS).stat().st_size == kept * side * side
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
-    return facts if whole else {}

@@ -2,7 +2,6 @@
 
 import csv
 import hashlib
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -28,6 +27,7 @@ from cxrkit.training import (
     learnt,
     mask_scores,
     model_card,
+    pixel_store,
 )
 from cxrkit.training.cases import assign_splits, split_hash
 from cxrkit.training.finding_cases import FINDING, FindingCase, Gathered, Stored
@@ -36,6 +36,7 @@ from cxrkit.training.finding_segmentation import Settings
 from cxrkit.training.loop import Event, Recipe, Row
 
 WHOLE_PATIENTS = "whole patients, per archive, before any augmentation"
+RADIOGRAPHS = "radiographs"  # below OUT while it trains
 CALIBRATION = 128  # training images that set the scales of the 8-bit file
 ONNX = {"float32": "model.onnx", "int8": "model-int8.onnx"}
 COLUMNS = ("precision", "archive", "image_id", "patient_id", "drawn_pixels", "found_pixels",
@@ -92,25 +93,22 @@ def run(
     )
     finding_cases.require_learnable(cases)
     side = finding_cases.stored_side(settings.size)
-    first = distributed.is_first()
-    # Another process of torchrun stores its own copy: none reads what the first is writing.
-    folder = out if first else out / f"process-{os.environ['RANK']}"
+    first, folder = distributed.is_first(), out / RADIOGRAPHS
     stored = finding_cases.store(cases, folder, side, workers, reading)
     try:
         finding_cases.require_learnable(stored.cases)
     except InputRefused:
-        finding_cases.remove(folder)
+        if first:
+            pixel_store.remove(folder)
         raise
     stored = replace(
         stored, left_out=(*(x for g in gathered for x in g.left_out), *stored.left_out)
     )
     net, rows = finding_segmentation.train(stored, settings, recipe, out, device, report)
-    card: dict[str, Any] = {}
-    if first:
-        card = write(net, Run(stored, _unknown(gathered), settings, recipe, rows), out, pictures)
-    finding_cases.remove(folder)
     if not first:
-        folder.rmdir()
+        return {}
+    card = write(net, Run(stored, _unknown(gathered), settings, recipe, rows), out, pictures)
+    pixel_store.remove(folder)
     return card
 
 

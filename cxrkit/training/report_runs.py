@@ -22,6 +22,7 @@ from cxrkit.report_writing.seen import NOTHING, Seen
 from cxrkit.report_writing.thresholds import Threshold
 from cxrkit.report_writing.writers import Kind
 from cxrkit.training import (
+    pixel_store,
     planes,
     report_generation,
     report_observer,
@@ -89,8 +90,7 @@ def run(gathered: Sequence[Sample], plan: Plan, room: Room) -> dict[str, Any]:
     model = make(found, plan, look, room)
     model = replace(model, files={**model.files, **own.files}, facts={**model.facts, **own.facts})
     card = report_release.write(model, found, left, look, room.out)
-    planes.remove(pixels)
-    pixels.rmdir()
+    pixel_store.remove(pixels)
     return card
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 from cxrkit.errors import CxrkitError
 from cxrkit.phantom import siim_acr as replica
 from cxrkit.records import Record
-from cxrkit.training import finding_cases
+from cxrkit.training import finding_cases, pixel_store
 from cxrkit.training.cases import assign_splits
 from cxrkit.training.finding_cases import FindingCase, Stored, gather, read_mask, store
 
@@ -114,16 +114,16 @@ def test_threads_change_nothing_and_a_second_run_reads_nothing_again(
     cases = gather("siim-acr", both / "png").cases
     store(cases, tmp_path / "one", SIZE, 1)
     store(cases, tmp_path / "three", SIZE, 3)
-    file = tmp_path / "one" / finding_cases.PIXELS
-    assert file.read_bytes() == (tmp_path / "three" / finding_cases.PIXELS).read_bytes()
+    file = tmp_path / "one" / pixel_store.PIXELS
+    assert file.read_bytes() == (tmp_path / "three" / pixel_store.PIXELS).read_bytes()
     before = file.stat().st_mtime_ns
     read: list[int] = []
     store(cases, tmp_path / "one", SIZE, 1, lambda done, of: read.append(done))
     assert (read, file.stat().st_mtime_ns) == ([], before)
     store(cases[1:], tmp_path / "one", SIZE, 1, lambda done, of: read.append(done))
     assert read == list(range(1, len(cases)))
-    finding_cases.remove(tmp_path / "one")
-    assert list((tmp_path / "one").iterdir()) == []
+    pixel_store.remove(tmp_path / "one")
+    assert not (tmp_path / "one").exists()
 
 
 def test_files_that_nothing_can_be_made_of_are_named_and_the_rest_is_kept(
