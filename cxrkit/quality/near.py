@@ -1,7 +1,7 @@
 """Near copies among many fingerprints: every pair is looked at, none is lost in a hash.
 
 The vectors of `spectrum` are multiplied block by block, which two cores do for all pairs of 250,000
-images in a minute or two: every pair at `ALIKE` or above is a candidate, and memory is that of the
+images in a minute or two: every pair at `limit` or above is a candidate, and memory is that of the
 fingerprints and of a block. Candidates are compared by `likeness` and joined as they are found. A
 pair of one group is not compared again, so thousands of copies of one image take linear time.
 """
@@ -17,9 +17,11 @@ import numpy as np
 from cxrkit.quality import likeness, spectrum
 from cxrkit.quality.likeness import NEAR, Compared
 
-# Of vectors: pairs below are not compared. On V7 one in twenty thousand pairs of other patients is
-# above, all crops by 5 % and three of four by 10 % (docs/duplicates.md).
-ALIKE = 0.7
+# Of vectors: pairs below are not compared. Of V7's crops by 10 % all are above the first limit and
+# three of four above the second, all crops by 5 % above both; of other patients' pairs one in four
+# hundred and one in twenty thousand. So many comparisons are for some images, not for many.
+ALIKE, ALIKE_OF_MANY = 0.6, 0.7
+MANY = 10_000  # images
 
 _UNSURE = 0.05  # of the vectors' second part: below, it does not tell a mirror image
 _ROWS, _COLUMNS = 512, 4096  # of the product at a time
@@ -103,17 +105,22 @@ def _search(
             progress(row, len(fingerprints))
 
 
+def limit(number: int) -> float:
+    """How alike the vectors of a pair must be to be compared, among so many images."""
+    return ALIKE if number <= MANY else ALIKE_OF_MANY
+
+
 def _candidates(
     kept: np.ndarray, turned: np.ndarray, pool: ThreadPoolExecutor, workers: int
 ) -> Iterator[tuple[int, _Pairs]]:
-    """Every pair at `ALIKE` or above, block after block, with the rows that are done by then."""
+    """Every pair at `limit` or above, block after block, with the rows that are done by then."""
     number = len(kept)
     blocks = (
         (row, column) for row in range(0, number, _ROWS) for column in range(row, number, _COLUMNS)
     )
     waiting: deque[tuple[int, Future[_Pairs]]] = deque()
     for row, column in blocks:
-        waiting.append((row, pool.submit(_block, kept, turned, row, column)))
+        waiting.append((row, pool.submit(_block, kept, turned, row, column, limit(number))))
         if len(waiting) > 2 * workers:
             done, pairs = waiting.popleft()
             yield done, pairs.result()
@@ -121,12 +128,12 @@ def _candidates(
         yield min(done + _ROWS, number), pairs.result()
 
 
-def _block(kept: np.ndarray, turned: np.ndarray, row: int, column: int) -> _Pairs:
+def _block(kept: np.ndarray, turned: np.ndarray, row: int, column: int, least: float) -> _Pairs:
     rows, columns = slice(row, row + _ROWS), slice(column, column + _COLUMNS)
     straight = kept[rows] @ kept[columns].T
     swapped = turned[rows] @ turned[columns].T
     straight += np.abs(swapped)
-    i, j = np.nonzero(straight >= ALIKE)
+    i, j = np.nonzero(straight >= least)
     later = i + row < j + column
     i, j = i[later], j[later]
     alike, sign = straight[i, j], swapped[i, j]

@@ -99,6 +99,10 @@ def test_every_pair_that_is_alike_is_a_candidate(
     assert found == expected and len(expected) > 20
 
 
+def test_among_some_images_less_alike_ones_are_compared_than_among_many() -> None:
+    assert near.limit(2) == near.limit(near.MANY) < near.limit(near.MANY + 1)
+
+
 class Counted:
     """`likeness.compare`, and how many pairs it was given."""
 
