@@ -19,7 +19,8 @@ REPORTED = ("guangzhou/chest_xray/train/*/*.jpeg", "shenzhen/images/*.png",
 FIVE = ("exact", "JPEG 50", "half the size", "brighter by 40", "mirrored")
 LEAST = {"exact": 0.98, "JPEG 90": 0.98, "JPEG 50": 0.98, "half the size": 0.95,
          "resized to 224 x 224": 0.95, "1.5 times the size": 0.95, "brighter by 40": 0.95,
-         "darker by 40": 0.95, "mirrored": 0.95, "cropped 5 %": 0.95, "cropped 10 %": 0.85}  # fmt: skip
+         "darker by 40": 0.95, "mirrored": 0.95, "cropped 5 %": 0.95,
+         "cropped 10 %": 0.85}  # fmt: skip
 
 
 def chosen(root: Path, number: int) -> list[Path]:
