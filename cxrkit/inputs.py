@@ -1,24 +1,21 @@
-"""The radiographs that `cxr predict` and `cxr report` are given: a file, a folder or an archive.
+"""The radiographs that `cxr predict` is given: a file, a folder or an archive.
 
-Each is read and worked on for itself: a file that nothing can be made of goes to quarantine.csv
-with its reason, and the rest goes on.
+Each is read and worked on for itself: a file that nothing can be made of is a fault with its
+reason, one that is no frontal view is skipped by a named rule, and the rest goes on.
 """
 
-import csv
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from cxrkit import archives
+from cxrkit import archives, frontal
 from cxrkit.errors import InputRefused, ItemFault
 from cxrkit.imaging import radiograph
 from cxrkit.imaging.radiograph import Radiograph
 from cxrkit.records import Record
 from cxrkit.segmentation import SIZE
-
-QUARANTINE = "quarantine.csv"
-COLUMNS = ("id", "relpath", "code", "message", "remedy")
 
 Made = TypeVar("Made")
 
@@ -32,66 +29,74 @@ class Given:
     record: Record
 
 
-def listed(source: str) -> list[Given]:
-    """The radiographs of SOURCE, sorted by path: FILE, FOLDER, or ARCHIVE:ROOT (frontal ones).
+@dataclass(frozen=True)
+class Inputs:
+    """The radiographs of INPUT, and what becomes of those that nothing is made of.
+
+    In the end `listed` is what was made, `faults` and `skipped` together.
+    """
+
+    listed: int
+    given: Sequence[Given]  # those that the archive's tables do not skip, sorted by path
+    root: Path | None = None  # the folder that is only read; None where INPUT is one file
+    blank_is_frontal: bool = True  # an image of which nothing says the view
+    skipped: Counter[str] = field(default_factory=Counter)  # by rule
+    faults: list[tuple[Given, ItemFault]] = field(default_factory=list)
+
+
+def listed(source: str) -> Inputs:
+    """What SOURCE holds: FILE, FOLDER, or ARCHIVE:ROOT.
 
     Raises:
         InputRefused: E101, there is nothing at SOURCE, or no radiograph in it.
     """
     path = Path(source)
     if path.is_file():
-        return [Given(path.stem, path, Record("folder", path.stem, path.name))]
-    archive, colon, root = source.partition(":")
+        return Inputs(1, [Given(path.stem, path, Record("folder", path.stem, path.name))])
+    name, colon, text = source.partition(":")
     if path.is_dir():
-        name, folder = "folder", path
-    elif colon and archive in archives.names():
-        name, folder = archive, Path(root)
+        name, root = "folder", path
+    elif colon and name in archives.names():
+        root = Path(text)
     else:
         raise InputRefused(
             "E101", source, "no file, no folder", "FILE, FOLDER or ARCHIVE:ROOT", "check the path"
         )  # fmt: skip
     adapter = archives.load(name)
-    found = [r for r in adapter.records(folder) if r.frontal or _may_be(adapter, r)]
-    if not found:
-        raise archives.no_image(adapter, folder)
-    return [Given(r.image_id, folder / r.image, r) for r in found]
-
-
-def _may_be(adapter: archives.Archive, record: Record) -> bool:
-    return not record.view and adapter.CARD.blank_view_is_frontal
+    given: list[Given] = []
+    skipped: Counter[str] = Counter()
+    for record in adapter.records(root):
+        if rule := frontal.rule_of(record, adapter):
+            skipped[rule] += 1
+        else:
+            given.append(Given(record.image_id, root / record.image, record))
+    if not given:
+        raise archives.no_image(adapter, root)
+    number = len(given) + skipped.total()
+    return Inputs(number, given, root, adapter.CARD.blank_view_is_frontal, skipped)
 
 
 def each(
-    given: Sequence[Given],
+    inputs: Inputs,
     make: Callable[[Given, Radiograph], Made],
-    out: Path,
     progress: Callable[[int], None],
     smallest: int = SIZE,
 ) -> Iterator[tuple[Given, Made]]:
     """What `make` gives for each radiograph, in order; its sides may be reduced to `smallest`.
 
-    `make` may raise ItemFault too. Faults go to quarantine.csv in `out`, written at the end; there
-    is none where all went well.
+    `make` may raise ItemFault too. Faults and what a file's own view skips are noted in `inputs`.
     """
-    faults: list[tuple[Given, ItemFault]] = []
-    for done, one in enumerate(given, 1):
+    for done, one in enumerate(inputs.given, 1):
         try:
-            yield one, make(one, _radiograph(one, smallest))
+            picture = _radiograph(one, smallest)
+            view = one.record.view or picture.view
+            if rule := frontal.rule_against(view, inputs.blank_is_frontal):
+                inputs.skipped[rule] += 1
+            else:
+                yield one, make(one, picture)
         except ItemFault as fault:
-            faults.append((one, fault))
+            inputs.faults.append((one, fault))
         progress(done)
-    _write(out / QUARANTINE, faults)
-
-
-def _write(path: Path, faults: Sequence[tuple[Given, ItemFault]]) -> None:
-    path.unlink(missing_ok=True)
-    if not faults:
-        return
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for one, why in faults:
-            writer.writerow([one.id, one.record.image, why.code, str(why), why.remedy])
 
 
 def _radiograph(one: Given, smallest: int) -> Radiograph:
@@ -100,12 +105,3 @@ def _radiograph(one: Given, smallest: int) -> Radiograph:
             "E103", one.record.image, one.record.fault, "a whole row", "mend the archive's table"
         )
     return radiograph.read(one.path, smallest=smallest)
-
-
-def quarantined(out: Path) -> int:
-    """How many radiographs quarantine.csv in `out` names."""
-    path = out / QUARANTINE
-    if not path.exists():
-        return 0
-    with path.open(newline="", encoding="utf-8") as file:
-        return sum(1 for _ in csv.reader(file)) - 1

@@ -23,7 +23,7 @@ LAYERS = (
     ("records", "claims", "readers"),
     ("imaging", "reports"),
     ("archives", "models", "phantom"),
-    ("model_folder",),
+    ("model_folder", "frontal"),
     ("segmentation",),
     ("classification", "finding_masks", "inputs", "sources"),
     ("report_writing",),

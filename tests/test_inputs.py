@@ -1,6 +1,5 @@
 """What `cxr predict` is given: files, folders, archives; a bad file goes aside with its reason."""
 
-import csv
 from pathlib import Path
 
 import cv2
@@ -11,6 +10,7 @@ from cxrkit import inputs
 from cxrkit.errors import InputRefused, ItemFault
 from cxrkit.imaging.radiograph import Radiograph
 from cxrkit.inputs import Given
+from cxrkit.phantom import mimic_cxr_jpg, open_i
 
 
 @pytest.fixture
@@ -35,13 +35,13 @@ def silent(done: int) -> None:
 
 
 def test_a_file_a_folder_and_an_archive_are_listed(folder: Path) -> None:
-    assert [g.id for g in inputs.listed(str(folder / "b.png"))] == ["b"]
-    assert [g.record.image for g in inputs.listed(str(folder))] == [
-        "b.png", "c.png", "d.png", "sub/a.jpg"
-    ]  # fmt: skip
+    one = inputs.listed(str(folder / "b.png"))
+    assert ([g.id for g in one.given], one.root, one.listed) == (["b"], None, 1)
+    found = inputs.listed(str(folder))
+    assert [g.record.image for g in found.given] == ["b.png", "c.png", "d.png", "sub/a.jpg"]
     by_name = inputs.listed(f"folder:{folder}")
-    assert [g.path for g in by_name] == [g.path for g in inputs.listed(str(folder))]
-    assert len({g.id for g in by_name}) == 4
+    assert [g.path for g in by_name.given] == [g.path for g in found.given]
+    assert len({g.id for g in by_name.given}) == by_name.listed == 4 and by_name.root == folder
 
 
 @pytest.mark.parametrize("source", ["missing", "shenzhen:missing", "nonsense:here"])
@@ -55,37 +55,38 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
         inputs.listed(str(tmp_path))
 
 
-def test_bad_files_go_aside_and_the_rest_goes_on(folder: Path, tmp_path: Path) -> None:
+def test_bad_files_are_faults_and_the_rest_goes_on(folder: Path) -> None:
     given = inputs.listed(str(folder))
-    made = [(one.record.image, found) for one, found in inputs.each(given, size, tmp_path, silent)]
+    made = [(one.record.image, found) for one, found in inputs.each(given, size, silent)]
     assert made == [("b.png", (64, 80)), ("sub/a.jpg", (64, 80))]
-    with (tmp_path / "quarantine.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert [row["relpath"] for row in rows] == ["c.png", "d.png"]
-    assert all(row["code"] and row["message"] and row["remedy"] for row in rows)
-    assert inputs.quarantined(tmp_path) == 2
+    assert [one.record.image for one, _ in given.faults] == ["c.png", "d.png"]
+    assert given.listed == len(made) + len(given.faults)
 
 
-def test_a_fault_of_the_work_itself_goes_aside_too(folder: Path, tmp_path: Path) -> None:
+def test_a_fault_of_the_work_itself_is_one_too(folder: Path) -> None:
     def refuse(one: Given, picture: Radiograph) -> None:
         raise ItemFault("E240", one.id, "no lung", "a lung", "look at it")
 
     given = inputs.listed(str(folder / "b.png"))
-    assert list(inputs.each(given, refuse, tmp_path, silent)) == []
-    assert inputs.quarantined(tmp_path) == 1
+    assert list(inputs.each(given, refuse, silent)) == []
+    assert [fault.code for _, fault in given.faults] == ["E240"]
 
 
-def test_a_clean_run_leaves_no_quarantine_behind(folder: Path, tmp_path: Path) -> None:
-    (tmp_path / "quarantine.csv").write_text("old\n")
-    list(inputs.each(inputs.listed(str(folder / "b.png")), size, tmp_path, silent))
-    assert not (tmp_path / "quarantine.csv").exists()
-    assert inputs.quarantined(tmp_path) == 0
-
-
-def test_lateral_views_of_an_archive_are_left_out(tmp_path: Path) -> None:
-    from cxrkit.phantom import mimic_cxr_jpg
-
+def test_lateral_views_of_an_archive_are_skipped_by_a_named_rule(tmp_path: Path) -> None:
     mimic_cxr_jpg.write_release(tmp_path / "r", 3, seed=1, size=64)
-    given = inputs.listed(f"mimic-cxr-jpg:{tmp_path / 'r'}")
-    assert given
-    assert all(g.record.view not in ("LATERAL", "LL") for g in given)
+    found = inputs.listed(f"mimic-cxr-jpg:{tmp_path / 'r'}")
+    assert found.given and all(g.record.frontal for g in found.given)
+    assert {rule.partition(":")[0] for rule in found.skipped} <= {
+        "view-not-frontal",
+        "view-unknown",
+    }
+    assert found.listed == len(found.given) + found.skipped.total() > len(found.given)
+
+
+def test_where_only_the_files_say_the_view_they_are_read_first(tmp_path: Path) -> None:
+    """Open-i's DICOM files: what a build of the same archive uses is used here."""
+    open_i.write_release(tmp_path / "open-i", 6, seed=1, size=64)
+    found = inputs.listed(f"open-i:{tmp_path / 'open-i'}")
+    made = [one for one, _ in inputs.each(found, size, silent)]
+    assert made and found.skipped["view-not-frontal:LL"]
+    assert found.listed == len(made) + len(found.faults) + found.skipped.total()

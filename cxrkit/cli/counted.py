@@ -1,30 +1,65 @@
-"""How `cxr predict` shows its progress and ends."""
+"""How `cxr predict` begins, shows its progress and ends."""
 
+import csv
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import typer
 
-from cxrkit import inputs
-from cxrkit.pipeline import progress
+from cxrkit.inputs import Inputs
+from cxrkit.pipeline import durable, progress
 from cxrkit.pipeline.progress import State
+from cxrkit.pipeline.run import require_apart
 
-SOURCE = "A radiograph, a folder of them, or ARCHIVE:ROOT."
+SOURCE = "A radiograph, a folder of them, or ARCHIVE:ROOT (its frontal ones)."
+QUARANTINE = "quarantine.csv"
+COLUMNS = ("id", "relpath", "code", "message", "remedy")
+
+
+def begin(inputs: Inputs, out: Path) -> None:
+    """Make the folder `out`, apart from what is only read.
+
+    Raises:
+        InputRefused: E107, it lies in or around the folder of the radiographs, or cannot be.
+    """
+    if inputs.root is not None:
+        require_apart(inputs.root.resolve(), out.resolve())
+    durable.make_folder(out)
 
 
 @contextmanager
-def shown(images: int) -> Iterator[Callable[[int], None]]:
+def shown(inputs: Inputs) -> Iterator[Callable[[int], None]]:
     """A function that shows how many images are done: a bar on a terminal, lines elsewhere."""
     with progress.shown() as (_, update):
-        yield lambda done: update(State(done, images, 0, 0))
+        yield lambda done: update(State(done, len(inputs.given), 0, 0))
 
 
-def finish(images: int, out: Path, table: str) -> None:
-    """Say what was made; exit with 3 where an image was quarantined."""
-    bad = inputs.quarantined(out)
-    typer.echo(f"{images - bad} of {images} images: {out / table}")
-    if bad:
-        print(f"{bad} quarantined: {out / inputs.QUARANTINE}", file=sys.stderr)
-        raise typer.Exit(3)
+@contextmanager
+def table(path: Path, columns: Sequence[str]) -> Iterator[Callable[[Sequence[object]], None]]:
+    """A function that adds a row to a CSV file, which stands at `path` once it is whole."""
+    with (
+        durable.replacing(path) as scratch,
+        scratch.open("w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        yield writer.writerow
+
+
+def finish(inputs: Inputs, out: Path, name: str) -> None:
+    """Say what was made and skipped; name the faults in quarantine.csv, and exit with 3 then."""
+    bad, skipped = len(inputs.faults), inputs.skipped.total()
+    typer.echo(f"{inputs.listed - bad - skipped} of {inputs.listed} images: {out / name}")
+    if skipped:
+        rules = ", ".join(f"{rule} {count}" for rule, count in sorted(inputs.skipped.items()))
+        typer.echo(f"{skipped} skipped: {rules}")
+    if not bad:
+        durable.remove(out / QUARANTINE)
+        return
+    with table(out / QUARANTINE, COLUMNS) as put:
+        for one, why in inputs.faults:
+            put((one.id, one.record.image, why.code, str(why), why.remedy))
+    print(f"{bad} quarantined: {out / QUARANTINE}", file=sys.stderr)
+    raise typer.Exit(3)

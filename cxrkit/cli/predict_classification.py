@@ -1,6 +1,5 @@
 """`cxr predict classification`: observations on radiographs, with their probabilities."""
 
-import csv
 from pathlib import Path
 from typing import Annotated
 
@@ -14,8 +13,7 @@ from cxrkit.cli import counted
 from cxrkit.errors import InputRefused, ItemFault
 from cxrkit.imaging import masks
 from cxrkit.imaging.radiograph import Radiograph
-from cxrkit.inputs import Given
-from cxrkit.pipeline import durable
+from cxrkit.inputs import Given, Inputs
 from cxrkit.records import Record
 from cxrkit.segmentation import Recipe, Segmenter
 from cxrkit.training import samples  # without torch
@@ -40,22 +38,17 @@ def classification(
     classifier = findings.load(model)
     segmenter = segmentation.load(classifier.mask_convention, "onnxruntime")
     given, drawn = _listed(source, classifier)
-    durable.make_folder(out)
+    counted.begin(given, out)
 
     def row(one: Given, picture: Radiograph) -> list[object]:
         lungs = _lungs(picture.pixels, drawn.get(one.id), segmenter, classifier)
         found = findings.classify(picture.pixels, lungs, classifier)
         return [one.id, one.record.image, *_cells(found, lungs)]
 
-    with (
-        counted.shown(len(given)) as progress,
-        durable.replacing(out / TABLE) as scratch,
-        scratch.open("w", newline="", encoding="utf-8") as file,
-    ):
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns(classifier))
-        writer.writerows(made for _, made in inputs.each(given, row, out, progress))
-    counted.finish(len(given), out, TABLE)
+    with counted.shown(given) as progress, counted.table(out / TABLE, columns(classifier)) as put:
+        for _, made in inputs.each(given, row, progress):
+            put(made)
+    counted.finish(given, out, TABLE)
 
 
 def columns(classifier: Classifier) -> list[str]:
@@ -97,7 +90,7 @@ def _lungs(
         return None
 
 
-def _listed(source: str, classifier: Classifier) -> tuple[list[Given], dict[str, Path]]:
+def _listed(source: str, classifier: Classifier) -> tuple[Inputs, dict[str, Path]]:
     """The radiographs of INPUT, and a dataset's own masks by id.
 
     Raises:
@@ -118,4 +111,4 @@ def _listed(source: str, classifier: Classifier) -> tuple[list[Given], dict[str,
         path = s.lungs.relative_to(source).as_posix()
         given.append(Given(s.image_id, s.lungs, Record(s.archive, s.image_id, path)))
         drawn[s.image_id] = s.mask
-    return given, drawn
+    return Inputs(len(given), given, Path(source)), drawn

@@ -1,6 +1,5 @@
 """`cxr predict finding`: masks of a pneumothorax for radiographs."""
 
-import csv
 from pathlib import Path
 from typing import Annotated
 
@@ -32,25 +31,21 @@ def finding(
     """
     finder = finding_masks.load(model, precision)
     given = inputs.listed(source)
-    out.mkdir(parents=True, exist_ok=True)
+    counted.begin(given, out)
 
     def find(one: Given, picture: Radiograph) -> tuple[Radiograph, Found]:
         return picture, finding_masks.find(picture, finder)
 
     with (
-        counted.shown(len(given)) as progress,
-        (out / TABLE).open("w", newline="", encoding="utf-8") as masks,
-        (out / BOXES).open("w", newline="", encoding="utf-8") as boxes,
+        counted.shown(given) as progress,
+        counted.table(out / TABLE, COLUMNS) as put,
+        counted.table(out / BOXES, BOX_COLUMNS) as put_box,
     ):
-        table = csv.writer(masks, lineterminator="\n")
-        parts = csv.writer(boxes, lineterminator="\n")
-        table.writerow(COLUMNS)
-        parts.writerow(BOX_COLUMNS)
-        for one, (picture, found) in inputs.each(given, find, out, progress, finder.size):
+        for one, (picture, found) in inputs.each(given, find, progress, finder.size):
             name = (one.id, one.record.image)
-            table.writerow((*name, picture.rows, picture.columns, f"{found.probability:.4f}",
+            put((*name, picture.rows, picture.columns, f"{found.probability:.4f}",
                             len(found.boxes), f"{found.mask.mean():.6f}", found.rle))  # fmt: skip
             for box in found.boxes:
                 corners = (box.x_min, box.y_min, box.x_max, box.y_max)
-                parts.writerow((*name, *corners, f"{box.probability:.4f}"))
-    counted.finish(len(given), out, TABLE)
+                put_box((*name, *corners, f"{box.probability:.4f}"))
+    counted.finish(given, out, TABLE)

@@ -1,6 +1,5 @@
 """`cxr predict report`: a draft report for each radiograph."""
 
-import csv
 from pathlib import Path
 from typing import Annotated
 
@@ -33,17 +32,13 @@ def report(
     writer = writers.load(model, beam)
     see = seen.looking(writer.classifier)
     given = inputs.listed(source)
-    out.mkdir(parents=True, exist_ok=True)
+    counted.begin(given, out)
 
     def written(one: Given, picture: Radiograph) -> tuple[str, ...]:
         draft = writer.write(see(picture.pixels))
         return one.id, draft.text, *draft.sections
 
-    with (
-        counted.shown(len(given)) as progress,
-        (out / TABLE).open("w", newline="", encoding="utf-8") as file,
-    ):
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(COLUMNS)
-        table.writerows(row for _, row in inputs.each(given, written, out, progress))
-    counted.finish(len(given), out, TABLE)
+    with counted.shown(given) as progress, counted.table(out / TABLE, COLUMNS) as put:
+        for _, row in inputs.each(given, written, progress):
+            put(row)
+    counted.finish(given, out, TABLE)

@@ -10,10 +10,13 @@ import typer
 from cxrkit import inputs
 from cxrkit import segmentation as lungs
 from cxrkit.cli import counted
+from cxrkit.errors import InputRefused
 from cxrkit.imaging import masks, runlength
 from cxrkit.imaging.radiograph import Radiograph
-from cxrkit.inputs import Given
+from cxrkit.inputs import Given, Inputs
+from cxrkit.pipeline import durable
 
+TABLE = "masks.csv"
 COLUMNS = (
     "id", "image", "mask", "mask_convention", "rows", "columns", "lung_share", "right_share",
     "left_share", "certainty", "mask_rle",
@@ -37,24 +40,55 @@ def segmentation(
     folder = lungs.weights_folder(model)
     segmenter = lungs.load(mask_convention, engine, precision, folder)  # type: ignore[arg-type]
     given = inputs.listed(source)
-    (out / "masks").mkdir(parents=True, exist_ok=True)
+    counted.begin(given, out)
+    _make_room(out, given)
 
     def mask(one: Given, picture: Radiograph) -> tuple[object, ...]:
         found = lungs.segment(lungs.squash(picture.pixels), segmenter, lungs.Recipe())
-        name = f"masks/{one.id}.png"
+        name = _file(one)
         at_source = masks.resize_mask(found.mask, picture.rows, picture.columns)
-        cv2.imwrite(str(out / name), at_source.astype("uint8") * 255)
+        white = cv2.imencode(".png", at_source.astype("uint8") * 255)[1]
+        durable.write(out / name, white.tobytes())
         shares = (f"{part.mean():.4f}" for part in (found.mask, found.right, found.left))
         return (
             one.id, one.record.image, name, mask_convention, picture.rows, picture.columns,
             *shares, f"{found.certainty:.4f}", runlength.encode(at_source, "coco"),
         )  # fmt: skip
 
-    with (
-        counted.shown(len(given)) as progress,
-        (out / "masks.csv").open("w", newline="", encoding="utf-8") as file,
-    ):
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows(row for _, row in inputs.each(given, mask, out, progress))
-    counted.finish(len(given), out, "masks.csv")
+    with counted.shown(given) as progress, counted.table(out / TABLE, COLUMNS) as put:
+        for _, row in inputs.each(given, mask, progress):
+            put(row)
+    counted.finish(given, out, TABLE)
+
+
+def _file(one: Given) -> str:
+    return f"masks/{one.id}.png"
+
+
+def _make_room(out: Path, given: Inputs) -> None:
+    """Remove the masks that an earlier run into `out` lists; nothing else is written over.
+
+    Raises:
+        InputRefused: E105, there is a file where a mask would be, and no table of masks names it;
+            E107, what is read is one of these masks.
+    """
+    folder = out / "masks"
+    durable.make_folder(folder)
+    if any(folder.resolve() in one.path.resolve().parents for one in given.given):
+        raise InputRefused(
+            "E107", str(out), "its masks are what is read", "another folder", "choose another OUT"
+        )
+    earlier = set()
+    if (out / TABLE).is_file():
+        with (out / TABLE).open(newline="", encoding="utf-8") as file:
+            earlier = {row.get("mask") or "" for row in csv.DictReader(file)}
+    ours = {_file(one) for one in given.given}
+    for name in sorted(ours - earlier):
+        if (out / name).exists():
+            raise InputRefused(
+                "E105", str(out / name), f"is there, and {TABLE} does not name it",
+                "a place for a mask", "choose another OUT, or take the old masks away",
+            )  # fmt: skip
+    for name in sorted(earlier):
+        if Path(name).parent == Path("masks"):
+            durable.remove(out / name)

@@ -15,22 +15,13 @@ from pathlib import Path
 
 import numpy as np
 
-from cxrkit import archives, terms
+from cxrkit import archives, frontal
 from cxrkit.archives import Archive
 from cxrkit.errors import InputRefused, ItemFault, ResourceExhausted
 from cxrkit.pipeline import block, identifiers
 from cxrkit.pipeline.block import Block
 from cxrkit.records import Record
 from cxrkit.terms import Split
-
-# The values of View Position seen in the archives; any other text is not repeated in a message.
-_VIEWS = frozenset(
-    {"AP", "PA", "LATERAL", "LL", "RL", "LAO", "RAO", "LPO", "RPO", "AP AXIAL", "AP LLD", "PA LLD",
-     "AP RLD", "PA RLD", "XTABLE LATERAL", "SWIMMERS", "L5 S1"}
-)  # fmt: skip
-
-# Files that state their view themselves: where the archive's list has none, they are read first.
-_STATE_THEIR_VIEW = (".dcm", ".dicom", ".dcm.gz")
 
 
 @dataclass(frozen=True)
@@ -69,15 +60,6 @@ class Plan:
     folders: int  # of patients and studies below files/
 
 
-def rule_against(view: str, blank_is_frontal: bool) -> str:
-    """The rule by which an image of this view is skipped; empty where it is built."""
-    if view in terms.FRONTAL_VIEWS or (blank_is_frontal and not view):
-        return ""
-    if not view:
-        return "view-unknown"
-    return f"view-not-frontal:{view if view in _VIEWS else 'other'}"
-
-
 def survey(archive: Archive, root: Path) -> Plan:
     """The plan for the archive at `root`, from its list alone.
 
@@ -95,7 +77,7 @@ def survey(archive: Archive, root: Path) -> Plan:
     for record in archive.records(root):
         name = record.archive
         digest.update(line_of(record))
-        if rule := _rule(record, archive):
+        if rule := frontal.rule_of(record, archive):
             skipped[rule] += 1
             continue
         seen.append(_fingerprint(record))
@@ -135,17 +117,10 @@ def _items(archive: Archive, root: Path, plan: Plan, seed: int) -> Iterator[Item
     digest = hashlib.sha256()
     for record in _listed_again(archive, root):
         digest.update(line_of(record))
-        if not _rule(record, archive):
+        if not frontal.rule_of(record, archive):
             yield _item(record, plan, seed, root)
     if digest.hexdigest() != plan.digest:
         raise _changed(root)
-
-
-def _rule(record: Record, archive: Archive) -> str:
-    """Why the image is skipped by what the list says of it; a faulty row says nothing."""
-    if record.fault or (not record.view and record.image.lower().endswith(_STATE_THEIR_VIEW)):
-        return ""
-    return rule_against(record.view, archive.CARD.blank_view_is_frontal)
 
 
 def _listed_again(archive: Archive, root: Path) -> Iterator[Record]:

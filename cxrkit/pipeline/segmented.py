@@ -13,10 +13,11 @@ import numpy as np
 from cxrkit import segmentation
 from cxrkit.archives import Archive
 from cxrkit.errors import ItemFault
+from cxrkit.frontal import rule_against
 from cxrkit.imaging import radiograph, runlength
 from cxrkit.pipeline import block, labels, source
 from cxrkit.pipeline.block import Files, Line, Make
-from cxrkit.pipeline.plan import Item, rule_against
+from cxrkit.pipeline.plan import Item
 from cxrkit.quality import estimate, fingerprint, picture_kind, pictures
 from cxrkit.quality.assess import Quality, assess
 from cxrkit.quality.estimate import Calibration

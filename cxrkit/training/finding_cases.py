@@ -15,8 +15,8 @@ import numpy as np
 from cxrkit import archives
 from cxrkit.errors import InputRefused, ItemFault
 from cxrkit.finding_masks import squash
+from cxrkit.frontal import rule_against
 from cxrkit.imaging import masks, radiograph, runlength, sizes
-from cxrkit.pipeline.plan import rule_against
 from cxrkit.terms import SPLITS, Split, observations
 from cxrkit.training import pixel_store
 from cxrkit.training.cases import OfArchive

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from cxrkit import segmentation
+from cxrkit import archives, frontal, segmentation
 from cxrkit.errors import InputRefused, ItemFault
 from cxrkit.imaging import masks, radiograph
 from cxrkit.segmentation import SIZE, Recipe, Segmenter
-from cxrkit.terms import FRONTAL_VIEWS, MaskConvention
+from cxrkit.terms import MaskConvention
 from cxrkit.training import pixel_store
 from cxrkit.training.samples import Sample
 
@@ -89,11 +89,9 @@ def read(sample: Sample, segmenter: Segmenter) -> tuple[np.ndarray, dict[str, An
     if path is None:
         raise ItemFault("E202", sample.image_id, "it has no file", "an image", "look at its record")
     picture = radiograph.read(path, smallest=SIZE)
-    if not sample.view and picture.view and picture.view not in FRONTAL_VIEWS:
-        raise ItemFault(
-            "E107", path.name, f"the file says view {picture.view}", "a frontal radiograph",
-            "leave it out",
-        )  # fmt: skip
+    blank = archives.load(sample.archive).CARD.blank_view_is_frontal
+    if rule := frontal.rule_against(sample.view or picture.view, blank):
+        raise ItemFault("E107", path.name, rule, "a frontal radiograph", "leave it out")
     squashed = segmentation.squash(picture.pixels)
     if sample.mask is not None:
         lung, _ = masks.read_mask(sample.mask)

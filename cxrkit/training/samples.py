@@ -12,11 +12,10 @@ from typing import Any, Literal
 
 import polars as pl
 
-from cxrkit import archives
+from cxrkit import archives, frontal
 from cxrkit.archives import Archive
 from cxrkit.errors import InputRefused, ItemFault
 from cxrkit.pipeline import assemble, labels, seal
-from cxrkit.pipeline.plan import rule_against
 from cxrkit.records import Record
 from cxrkit.terms import OBSERVATIONS, SPLITS, MaskConvention, Split, observations
 from cxrkit.training import cases
@@ -155,7 +154,7 @@ def _of_archive(name: str, root: Path, reports: bool, published: bool) -> Iterat
     by_report = not archive.CARD.labels_belong_to
     readable = hasattr(archive, "report") and (reports or by_report)
     for record in archive.records(root):
-        if rule_against(record.view, archive.CARD.blank_view_is_frontal):
+        if frontal.rule_of(record, archive):
             continue
         fault = record.fault
         report = ""

@@ -1,6 +1,7 @@
 """`cxr predict segmentation`: the masks of a build, for loose files, at their own size."""
 
 import csv
+import shutil
 from pathlib import Path
 
 import cv2
@@ -9,10 +10,11 @@ import pytest
 from typer.testing import CliRunner
 
 from cxrkit import cli
-from cxrkit.errors import InputRefused
+from cxrkit.errors import CxrkitError, InputRefused, ResourceExhausted
 from cxrkit.imaging import runlength
 from cxrkit.phantom.anatomy import render
 from cxrkit.phantom.subject import Subject
+from cxrkit.pipeline import durable
 
 SIZE = (330, 300)
 
@@ -33,7 +35,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(*arguments: str) -> tuple[int, str]:
     done = CliRunner().invoke(cli.application(["predict"]), ["predict", "segmentation", *arguments])
-    if isinstance(done.exception, InputRefused):
+    if isinstance(done.exception, CxrkitError):
         raise done.exception
     return done.exit_code, done.output
 
@@ -79,3 +81,41 @@ def test_a_file_of_weights_and_a_wrong_convention_are_refused(images: Path, tmp_
     with pytest.raises(InputRefused, match="E107"):
         run("shipped", str(images), str(tmp_path / "out"), "--mask-convention", "mixed")
     assert not (tmp_path / "out").exists()
+
+
+def test_what_is_read_is_never_written_over(images: Path, tmp_path: Path) -> None:
+    archive = tmp_path / "archive"
+    shutil.copytree(images / "images", archive / "images")
+    (archive / "masks").mkdir()
+    (archive / "masks" / "3.png").write_bytes(b"drawn by a person")
+    before = {p: p.read_bytes() for p in archive.rglob("*.*")}
+    for source in (str(archive), f"folder:{archive}"):
+        for out in (archive, archive / "below", tmp_path):
+            with pytest.raises(InputRefused, match=r"E107.*lies in or around"):
+                run("shipped", source, str(out))
+    one = str(archive / "images" / "3.png")
+    with pytest.raises(InputRefused, match=r"E105.*masks.csv does not name it"):
+        run("shipped", one, str(archive))
+    assert {p: p.read_bytes() for p in archive.rglob("*.*")} == before
+
+
+def test_masks_of_an_earlier_run_do_not_stay_beside_the_table(images: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run("shipped", str(images / "images"), str(out))
+    assert run("shipped", str(images / "images" / "3.png"), str(out))[0] == 0
+    assert [p.name for p in (out / "masks").iterdir()] == ["3.png"]
+    assert not (out / "quarantine.csv").exists()
+    with pytest.raises(InputRefused, match=r"E107.*its masks are what is read"):
+        run("shipped", str(out / "masks" / "3.png"), str(out))
+
+
+def test_a_mask_that_cannot_be_written_stops_the_run(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, data: bytes) -> None:
+        raise ResourceExhausted("E601", str(path), "No space left on device", "room", "make room")
+
+    monkeypatch.setattr(durable, "write", full)
+    with pytest.raises(ResourceExhausted, match="E601"):
+        run("shipped", str(images / "images" / "3.png"), str(tmp_path / "out"))
+    assert not (tmp_path / "out" / "masks.csv").exists()
