@@ -74,7 +74,7 @@ def main() -> None:
     parser.add_argument("--masks", type=Path)
     options = parser.parse_args()
     cv2.setNumThreads(1)
-    listed = gathered.cases(options.sources, options.masks, "included")
+    listed, _ = gathered.cases(options.sources, options.masks, "included", None)
     split = cases.assign_splits(listed, 0.05, 0.15, 0)  # the split of the shipped network
     held = [c for c in split if c.split != "train"]
     learnt = [c for c in split if c.split == "train"]

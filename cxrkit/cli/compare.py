@@ -70,10 +70,11 @@ def segmentation(
     }[what]
     plan = segmentation_runs.plan(
         "leak-free", architecture,
-        {"width": width, "repeat": gathered.repeats(repeat), "coarse_epochs": coarse_epochs},
+        {"width": width, "repeat": gathered.repeats(repeat, sources),
+         "coarse_epochs": coarse_epochs},
         {"epochs": epochs, "batch": batch, "learning_rate": learning_rate, "seed": seed},
     )  # fmt: skip
-    cases = gathered.cases(sources, masks, masks_convention)
+    cases, _ = gathered.cases(sources, masks, masks_convention, out)
     shares = segmentation_runs.Shares(validate, test, copies)
     with progress.shown() as report:
         rows = compared(cases, plan, out, loop.device(), report, shares)

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -54,7 +53,7 @@ def finding(
     changes = {name: value for name, value in given.items() if value is not None}
     with progress.shown() as report:
         card = finding_release.run(
-            [_source(text) for text in sources],
+            gathered.roots(sources, out),
             finding_segmentation.Settings(architecture, width, keep, size, positive_share),
             replace(finding_segmentation.RECIPE, **changes),  # type: ignore[arg-type]
             finding_release.Shares(validate, test),
@@ -71,8 +70,3 @@ def finding(
         return
     print(finding_release.text(card))
     print(f"report: {out / 'report.html'}")
-
-
-def _source(text: str) -> tuple[str, Path]:
-    archive, root = gathered.pair(text, ":", "ARCHIVE:ROOT")
-    return archive, Path(root)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from cxrkit.cli import gathered
 from cxrkit.cli import train_options as option
 
 
@@ -34,6 +35,7 @@ def pictures(
     from cxrkit.training import picture_release, progress
     from cxrkit.training import pictures as training
 
+    gathered.roots([*sources, *unseen], out)
     settings = training.Settings(draws, phantoms, scenes)
     recipe = replace(training.RECIPE, epochs=epochs, seed=seed)
     with progress.shown("pictures") as report:

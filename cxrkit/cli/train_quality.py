@@ -49,10 +49,11 @@ def quality(
 
     plan = segmentation_runs.plan(
         "leak-free", "sa-unet",
-        {"width": width, "repeat": gathered.repeats(repeat), "coarse_epochs": coarse_epochs},
+        {"width": width, "repeat": gathered.repeats(repeat, sources),
+         "coarse_epochs": coarse_epochs},
         {"epochs": epochs, "average": 0.99},
     )  # fmt: skip
-    cases = gathered.cases(sources, masks, masks_convention)
+    cases, _ = gathered.cases(sources, masks, masks_convention, out)
     split = training_cases.assign_splits(cases, validate, test, seed)
     if networks > folds:
         raise gathered.refused("--networks", str(networks), f"at most --folds, {folds}")

@@ -46,16 +46,16 @@ def segmentation(
     plan = segmentation_runs.plan(
         recipe,
         architecture,
-        {"width": width, "keep": keep, "repeat": gathered.repeats(repeat),
+        {"width": width, "keep": keep, "repeat": gathered.repeats(repeat, sources),
          "coarse_epochs": coarse_epochs},
         {"epochs": epochs, "batch": batch, "learning_rate": learning_rate, "average": average,
          "accumulate": accumulate, "patience": patience, "seed": seed},
     )  # fmt: skip
-    cases = gathered.cases(sources, masks, masks_convention)
+    cases, faults = gathered.cases(sources, masks, masks_convention, out)
     with progress.shown() as report:
         card: dict[str, Any] = segmentation_runs.run(
             cases, plan, out, loop.device(), report,
-            segmentation_runs.Shares(validate, test, copies), pictures,
+            segmentation_runs.Shares(validate, test, copies), pictures, faults,
         )  # fmt: skip
     if not card:
         return

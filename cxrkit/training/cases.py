@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from cxrkit import archives
-from cxrkit.errors import InputRefused
+from cxrkit.errors import InputRefused, ItemFault
 from cxrkit.imaging import masks, radiograph
 from cxrkit.records import Record
 from cxrkit.segmentation import SIZE, squash
@@ -100,7 +100,7 @@ class Pair:
 def gather(
     archive: str, root: Path, attached: Path | None, attached_convention: MaskConvention
 ) -> list[Case]:
-    """The records of an archive that have a lung mask, sorted by image path.
+    """The records of an archive that have a lung mask, and the corrupt rows, sorted by image path.
 
     Args:
         archive: an adapter's name.
@@ -116,17 +116,53 @@ def gather(
     stems = {p.stem: p for p in sorted(attached.glob("*.png"))} if attached else {}
     cases = []
     for record in adapter.records(root):
-        if record.mask and own in MASK_CONVENTIONS:
+        if record.fault:
+            cases.append(Case(archive, root, record, None, attached_convention))
+        elif record.mask and own in MASK_CONVENTIONS:
             cases.append(Case(archive, root, record, None, own))
         elif Path(record.image).stem in stems:
             file = stems[Path(record.image).stem]
             cases.append(Case(archive, root, record, file, attached_convention))
-    if not cases:
+    if all(case.record.fault for case in cases):
         raise InputRefused(
             "E101", str(root), f"no {archive} image has a lung mask", "masks",
             "give their folder with --masks",
         )  # fmt: skip
     return cases
+
+
+def sound(listed: Iterable[Case]) -> tuple[list[Case], list[str]]:
+    """The cases whose radiograph and mask can be read, and a line for each of the others."""
+    good, left_out = [], []
+    for case in listed:
+        try:
+            if case.record.fault:
+                raise ItemFault(
+                    "E103", case.record.image, case.record.fault, "a whole row",
+                    "mend the archive's table",
+                )  # fmt: skip
+            read(case)
+            good.append(case)
+        except ItemFault as fault:
+            left_out.append(f"{case.archive}:{case.image_id}: {fault}")
+    return good, left_out
+
+
+def require_once(listed: Iterable[OfPatient]) -> None:
+    """Check that no image is there twice.
+
+    Raises:
+        InputRefused: E107, one is.
+    """
+    seen: set[tuple[str, str]] = set()
+    for one in listed:
+        name = (one.archive, one.image_id)
+        if name in seen:
+            raise InputRefused(
+                "E107", ":".join(name), "the image is there twice", "each archive once",
+                "name no archive twice, neither itself nor as a dataset",
+            )  # fmt: skip
+        seen.add(name)
 
 
 def assign_splits(cases: Iterable[P], validate: float, test: float, seed: int) -> list[P]:

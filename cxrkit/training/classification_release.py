@@ -20,7 +20,7 @@ from cxrkit.models.classifier import WIDTHS, Classifier
 from cxrkit.pipeline import durable
 from cxrkit.segmentation import SIZE, weights_sha256
 from cxrkit.terms import SPLITS
-from cxrkit.training import classification_page, learnt, model_card
+from cxrkit.training import classification_page, learnt, left_out, model_card
 from cxrkit.training import classification_results as results
 from cxrkit.training.cases import split_hash
 from cxrkit.training.classification import HEAVIEST, Choice, Data, positive_weights
@@ -82,7 +82,7 @@ def write(
     card |= results.as_card(found, decisions, choice.names)
     _write_split(out / "split.csv", run.data)
     _write_test(out / "test.csv", run, found)
-    _write_left_out(out / "left_out.csv", run.data.left_out)
+    left_out.write(out, run.data.left_out)
     model_card.write(out, card)
     classification_page.write(out, card, run.data, choice, classifier, found, rows, pictures)
     return card, found
@@ -185,13 +185,6 @@ def _write_test(path: Path, run: Run, found: Results) -> None:
             row += ["" if np.isnan(inside) else f"{inside:.4f}"]
         rows.append(row)
     _write(path, header, rows)
-
-
-def _write_left_out(path: Path, lines: Sequence[str]) -> None:
-    """The images that could not be read, and why; no file where there is none."""
-    path.unlink(missing_ok=True)
-    if lines:
-        _write(path, ("left_out",), ((line,) for line in lines))
 
 
 def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -17,6 +17,7 @@ from cxrkit.training import (
     classification,
     classification_comparison,
     classification_release,
+    left_out,
     pixel_store,
     samples,
 )
@@ -144,8 +145,7 @@ def run(
             listed, choice, out / PLANES, convention, workers, _reading(say) if first else _nothing
         )
         if first:
-            for line in data.left_out:
-                say(f"left out: {line}")
+            left_out.say(data.left_out)
             say(f"{folder}: training on {kind}")
         tensors = None
         if plan.start is not None:

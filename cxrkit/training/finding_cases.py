@@ -19,7 +19,7 @@ from cxrkit.frontal import rule_against
 from cxrkit.imaging import masks, radiograph, runlength, sizes
 from cxrkit.terms import SPLITS, Split, observations
 from cxrkit.training import pixel_store
-from cxrkit.training.cases import OfArchive
+from cxrkit.training.cases import OfArchive, require_once
 
 FINDING = "pneumothorax"  # the only one that an archive's card names
 OBSERVATION = "Pneumothorax"
@@ -108,11 +108,7 @@ def require_learnable(cases: Sequence[FindingCase]) -> None:
         InputRefused: E107, an image is there twice; E109, one patient only or an empty split; E108,
             a split without images that have the finding, or without any that have not.
     """
-    names = [(c.archive, c.image_id) for c in cases]
-    if len(set(names)) < len(names):
-        raise InputRefused(
-            "E107", "SOURCE", "an image is there twice", "each archive once", "leave one away"
-        )
+    require_once(cases)
     patients = {(c.archive, c.patient_id) for c in cases}
     if len(patients) < 2:
         raise InputRefused(

@@ -25,6 +25,7 @@ from cxrkit.training import (
     finding_scores,
     finding_segmentation,
     learnt,
+    left_out,
     mask_scores,
     model_card,
     pixel_store,
@@ -104,6 +105,7 @@ def run(
     stored = replace(
         stored, left_out=(*(x for g in gathered for x in g.left_out), *stored.left_out)
     )
+    left_out.say(stored.left_out)
     net, rows = finding_segmentation.train(stored, settings, recipe, out, device, report)
     if not first:
         return {}
@@ -113,7 +115,7 @@ def run(
 
 
 def write(net: nn.Module, run: Run, out: Path, pictures: bool = False) -> dict[str, Any]:
-    """Write ONNX files, weights, split.csv, test.csv, left_out.csv, card and report.html.
+    """Write ONNX files, weights, the CSV files, card and report.html.
 
     The decision is chosen on the validation images and the scores are measured on the test images,
     both by the written files and at the radiographs' own size. Returns the card.
@@ -149,7 +151,7 @@ def write(net: nn.Module, run: Run, out: Path, pictures: bool = False) -> dict[s
         (c.archive, c.image_id, c.patient_id, int(c.positive), c.split) for c in run.stored.cases
     ))  # fmt: skip
     _write_csv(out / "test.csv", COLUMNS, _rows(scores))
-    _write_csv(out / "left_out.csv", ("image_and_reason",), ([x] for x in run.stored.left_out))
+    left_out.write(out, run.stored.left_out)
     finding_page.write(out, card, run.rows, scores["float32"], finders["float32"], pictures)
     model_card.write(out, card)
     return card

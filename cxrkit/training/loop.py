@@ -23,7 +23,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
 
 from cxrkit.errors import GateFailed, InputRefused
-from cxrkit.pipeline import lock
+from cxrkit.pipeline import durable, lock
 from cxrkit.training import checkpoint, distributed, draws
 from cxrkit.training.distributed import Group
 
@@ -35,7 +35,11 @@ Row = dict[str, float]
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a model is trained; each field is a flag of the command."""
+    """How a model is trained; each field is a flag of the command.
+
+    Raises:
+        InputRefused: E107, the learning rate is no number above 0.
+    """
 
     epochs: int
     batch: int  # samples of one step of the optimiser, over all processes and micro-batches
@@ -47,6 +51,12 @@ class Recipe:
     average: float = 0.0  # decay of the running average of the weights that is kept; 0: none
     patience: int = 0  # epochs without a better score before the best is kept; 0: the last is
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.learning_rate < math.inf:
+            raise InputRefused(
+                "E107", "--learning-rate", str(self.learning_rate), "a number above 0", "see --help"
+            )
 
 
 @dataclass(frozen=True)
@@ -113,7 +123,7 @@ def train(
     """
     with distributed.group(device) as group:
         _check(task, recipe, group)
-        out.mkdir(parents=True, exist_ok=True)
+        durable.make_folder(out)
         if group.rank:
             return _run(net, task, recipe, out, device, _nothing, group)
         with lock.held(out / "lock"):

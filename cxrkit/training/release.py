@@ -13,7 +13,7 @@ from torch import nn
 from cxrkit.models import onnx_files, weights_file
 from cxrkit.segmentation import ENGINES, PRECISIONS, SIZE, Recipe, Segmenter, load, preprocess
 from cxrkit.terms import SPLITS
-from cxrkit.training import learnt, loop, model_card, segmentation_page
+from cxrkit.training import learnt, left_out, loop, model_card, segmentation_page
 from cxrkit.training.cases import Case, OfPatient, read, read_for_test, split_hash
 from cxrkit.training.evaluation import Score, evaluate, evaluate_copies, summary
 from cxrkit.training.published import Copy
@@ -38,9 +38,10 @@ class Run:
 
 
 def write(
-    net: nn.Module, run: Run, rows: Sequence[loop.Row], out: Path, pictures: bool = False
-) -> dict[str, Any]:
-    """Write model.onnx, model-int8.onnx, weights, split.csv, test.csv, card and report.html.
+    net: nn.Module, run: Run, rows: Sequence[loop.Row], out: Path, pictures: bool = False,
+    unusable: Sequence[str] = (),
+) -> dict[str, Any]:  # fmt: skip
+    """Write model.onnx, model-int8.onnx, weights, the CSV files, card and report.html.
 
     The scores are measured on the "test" cases by the written files, as `cxr build` uses them.
     Returns the card. `rows` is the log of the training.
@@ -53,7 +54,12 @@ def write(
         name = "model.onnx" if precision == "float32" else f"model-{precision}.onnx"
         (out / name).write_bytes(data)
         files[precision] = {"file": name, "sha256": hashlib.sha256(data).hexdigest()}
-    card = _card(net, run) | {"files": files} | learnt.write(out, _learnt(run))
+    left_out.write(out, unusable)
+    card = (
+        _card(net, run)
+        | {"left_out": len(unusable), "files": files}
+        | learnt.write(out, _learnt(run))
+    )
     model_card.write(out, card)  # `load` checks the files against it
     scores = {precision: _scores(run, out, precision) for precision in PRECISIONS}
     card["scores"] = {precision: summary(found) for precision, found in scores.items()}

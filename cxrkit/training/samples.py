@@ -5,7 +5,7 @@ archive, or from a dataset of `cxr build`, which brings its lung masks and its s
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -105,7 +105,7 @@ def split(samples: Iterable[Sample], validate: float, test: float, seed: int) ->
             images of an archive have a split and some have none.
     """
     listed = list(samples)
-    _require_once(listed)
+    cases.require_once(listed)
     bare = [s for s in listed if not s.split]
     own = [s for s in listed if s.split]
     half = sorted({s.archive for s in bare} & {s.archive for s in own})
@@ -124,17 +124,6 @@ def split(samples: Iterable[Sample], validate: float, test: float, seed: int) ->
         out += mine
     _require_whole_patients(out)
     return sorted(out, key=lambda s: (s.archive, s.image_id))
-
-
-def _require_once(samples: Sequence[Sample]) -> None:
-    seen: set[tuple[str, str]] = set()
-    for sample in samples:
-        if (sample.archive, sample.image_id) in seen:
-            raise InputRefused(
-                "E107", f"{sample.archive}:{sample.image_id}", "the image is there twice",
-                "each archive once", "name no archive twice, neither itself nor as a dataset",
-            )  # fmt: skip
-        seen.add((sample.archive, sample.image_id))
 
 
 def _require_whole_patients(samples: Iterable[Sample]) -> None:

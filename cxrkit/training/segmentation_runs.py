@@ -61,12 +61,13 @@ def run(
     report: Callable[[Event], None],
     shares: Shares,
     pictures: bool = False,
+    unusable: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Train on the cases and write the release; its card, which is empty in all but one process.
 
     Under the published recipe patients are held back first (`shares.test`; none as published), so
     that the same weights are scored on their own leaking test copies and on patients they never
-    saw.
+    saw. `unusable` are the lines of the radiographs that could not be used.
 
     Raises: as `segmentation.train`.
     """
@@ -80,7 +81,7 @@ def run(
     if not distributed.is_first():
         return {}
     run = release.Run(split, plan.recipe_name, plan.settings, plan.recipe, copies)
-    return release.write(net, run, rows, out, pictures)
+    return release.write(net, run, rows, out, pictures, unusable)
 
 
 def text(card: Mapping[str, Any]) -> str:

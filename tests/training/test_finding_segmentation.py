@@ -266,7 +266,7 @@ def card_of(out: Path) -> dict[str, Any]:
 
 def test_a_run_leaves_a_whole_folder_and_no_pixels_of_the_archive(run: Path) -> None:
     assert {p.name for p in run.iterdir()} - {"lock"} == {
-        "card.json", "card.md", "checkpoints", "left_out.csv", "log.csv", "model.json",
+        "card.json", "card.md", "checkpoints", "log.csv", "model.json",
         "model.onnx", "model-int8.onnx", "model.safetensors",
         "report.html", "split.csv", "test.csv", "trained_on.csv",
     }  # fmt: skip
