@@ -10,9 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import polars as pl
-
-from cxrkit import archives
+from cxrkit import archives, dataset
 from cxrkit.archives import Archive
 from cxrkit.errors import InputRefused, ItemFault
 from cxrkit.pipeline import assemble, labels, seal
@@ -20,6 +18,11 @@ from cxrkit.pipeline.plan import rule_against
 from cxrkit.records import Record
 from cxrkit.terms import OBSERVATIONS, SPLITS, MaskConvention, Split, observations
 from cxrkit.training import cases
+
+_BUILT = (  # columns of a dataset's records.parquet
+    "archive", "image_id", "image", "patient_id", "view", "sex", "age", "rows", "columns",
+    *OBSERVATIONS, "labels", "extra", "split", "report", "segmented", "mask", "mask_convention",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,7 @@ def gather(
 
     Raises:
         InputRefused: E101, no such source or no frontal image; and as the adapter's `records`.
+        IntegrityFailure: E501, a dataset's run.json or records.parquet is damaged.
     """
     if is_dataset(source):
         found = _of_dataset(Path(source), images)
@@ -183,7 +187,7 @@ def _of_dataset(folder: Path, images: Path | None) -> list[Sample]:
             "E101", str(folder), "no whole dataset", f"a folder with {seal.SUMS}",
             "run cxr build to its end",
         )  # fmt: skip
-    table = pl.read_parquet(folder / assemble.RECORDS).sort("image")
+    table = dataset.read(folder, _BUILT).sort("image")
     return [_of_row(row, folder, images) for row in table.iter_rows(named=True)]
 
 
