@@ -11,13 +11,18 @@ from pathlib import Path
 
 import polars as pl
 
-from cxrkit import archives, records
+from cxrkit import archives, dataset, records
+from cxrkit.dataset import RECORDS, SUMS
 from cxrkit.errors import InputRefused
 from cxrkit.records import LABEL
 from cxrkit.terms import OBSERVATIONS
 
-RECORDS = "records.parquet"  # of a dataset
-SUMS = "SHA256SUMS.txt"  # written last: a dataset that has it is whole
+# Of a dataset: what its records table is made of, and what is asked of it beside.
+_FACTS = [name for name in records.FIELDS if name not in ("archive", "image", "fault")]
+_BUILT = (
+    "archive", "segmented", *_FACTS, *OBSERVATIONS, "labels", "extra", "image", "published_split",
+    "source_sha256", "mask_sha256", "mask_convention", *dataset.QUALITY, "fingerprint",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,8 @@ class Source:
     name: str  # as the user wrote it
     root: Path  # what `image` in `table` is relative to
     table: pl.DataFrame  # a records table, see `records.frame`, sorted by image
-    # Of a dataset its records.parquet, row by row the images of `table`; see docs/dataset.md.
+    # Of a dataset columns of its records.parquet, row by row the images of `table`; one that was
+    # built by an earlier version may lack those of `dataset.LATER`.
     built: pl.DataFrame | None = None
 
 
@@ -37,6 +43,7 @@ def read(text: str) -> Source:
     Raises:
         InputRefused: E101, there is no such source, it holds no image or is no whole dataset; and
             as the adapter's `records`.
+        IntegrityFailure: E501, the records.parquet of a dataset is damaged.
     """
     folder = Path(text)
     if (folder / RECORDS).is_file():
@@ -58,7 +65,7 @@ def _dataset(text: str, folder: Path) -> Source:
         raise InputRefused(
             "E101", text, "no whole dataset", f"a folder with {SUMS}", "run cxr build to its end"
         )
-    built = pl.read_parquet(folder / RECORDS).sort("segmented")
+    built = dataset.read(folder, _BUILT).sort("segmented")
     if built.is_empty():
         raise InputRefused(
             "E101", text, "the dataset holds no image", "one or more",
@@ -69,12 +76,11 @@ def _dataset(text: str, folder: Path) -> Source:
 
 def _table(built: pl.DataFrame, observations: Sequence[str]) -> pl.DataFrame:
     """The records of a dataset: the 14 observations, and the archive's labels by their names."""
-    own = [json.loads(text or "{}") for text in built["labels"]]
+    own = [json.loads(text) for text in built["labels"]]
     names = sorted({name for found in own for name in found}.difference(observations))
-    facts = [name for name in records.FIELDS if name not in ("archive", "image", "fault")]
     table = built.select(
         pl.col("segmented").alias("image"),
-        *facts,
+        *_FACTS,
         *(pl.col(name).alias(LABEL + name) for name in observations),
     ).with_columns(
         pl.Series(LABEL + name, [found.get(name) for found in own], pl.Int8) for name in names

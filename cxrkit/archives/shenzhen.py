@@ -113,7 +113,8 @@ LAYOUT = (
 )
 
 # Gray values of the masks. The published ones hold 0 and 255 alone; copies that somebody resized
-# hold grays along the outline, and there the nearer of the two counts.
+# hold grays along the outline, and there the nearer of the two counts. Masks of grays alone, such
+# as 0 and 1, are refused by `masks.read_mask`.
 MASK_VALUES = {"background": range(128), "lung": range(128, 256)}
 
 _IMAGE_FOLDERS = ("SZ-CXR/images", "images", "ChinaSet_AllFiles/CXR_png", "CXR_png")

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from cxrkit import archives
+from cxrkit import archives, dataset
 from cxrkit import records as rows
 from cxrkit.cards import charts, counts, extent, mask_quality
 from cxrkit.cards.card import gathered, paragraphs
@@ -30,13 +30,18 @@ from cxrkit.verification import duplicates
 _COUNTED = ("counts", "splits", "split_proof")  # of run.json
 # Percent of the image's area at which a band of lung shares begins.
 SHARE_BANDS = (0, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60)
+_BUILT = (  # columns of records.parquet
+    "archive", "image_id", "dataset_image_id", "segmented", "patient_id", "study_id", "view",
+    "mask", "split", "sex", "age", "rows", "columns", *OBSERVATIONS, "labels_from", "negbio_from",
+    "labels", "lung_share", *dataset.QUALITY,
+)  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
 class Built:
     """How the dataset came to be, and what its own files say beyond those of any archive."""
 
-    written: pl.DataFrame  # records.parquet
+    written: pl.DataFrame  # of records.parquet what a page is made of
     run: Mapping[str, Any]
     quality: MaskQuality
     source_sizes: Sizes
@@ -57,7 +62,7 @@ def of_dataset(
 
     Raises:
         InputRefused: E101, no whole dataset of ours.
-        IntegrityFailure: E501, run.json is damaged.
+        IntegrityFailure: E501, run.json or records.parquet is damaged.
     """
     run = seal.run_of(folder) if is_dataset(folder) else None
     if run is None:
@@ -69,7 +74,7 @@ def of_dataset(
             "name an archive and its folder, or run cxr build to its end",
         )
     source = archives.load(run["archive"]["name"])
-    written = pl.read_parquet(folder / assemble.RECORDS)
+    written = dataset.read(folder, _BUILT)
     table = _records(written)
     say(f"reading the headers of {table.height:,} images")
     measured = measure(folder, table["image"].to_list(), workers)
@@ -176,7 +181,7 @@ def _labels(written: pl.DataFrame) -> list[dict[str, int]]:
     return [
         {name: value for name, value in row.items() if value is not None}
         if origin == labels.REPORTS
-        else json.loads(text or "{}")
+        else json.loads(text)
         for text, origin, row in zip(written["labels"], written["labels_from"], read, strict=True)
     ]
 
@@ -199,7 +204,7 @@ def _records(written: pl.DataFrame) -> pl.DataFrame:
 
 
 def _quarantined(folder: Path) -> dict[str, int]:
-    listed = pl.read_csv(folder / assemble.QUARANTINE, infer_schema=False)
+    listed = pl.read_csv(folder / assemble.QUARANTINE, infer_schema=False, glob=False)
     return dict(sorted(Counter(listed["code"].to_list()).items()))
 
 

@@ -1,13 +1,13 @@
 """How `cxr predict` begins, shows its progress and ends."""
 
-import csv
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import typer
 
+from cxrkit.cli import lists
 from cxrkit.inputs import Inputs
 from cxrkit.pipeline import durable, progress
 from cxrkit.pipeline.progress import State
@@ -36,18 +36,6 @@ def shown(inputs: Inputs) -> Iterator[Callable[[int], None]]:
         yield lambda done: update(State(done, len(inputs.given), 0, 0))
 
 
-@contextmanager
-def table(path: Path, columns: Sequence[str]) -> Iterator[Callable[[Sequence[object]], None]]:
-    """A function that adds a row to a CSV file, which stands at `path` once it is whole."""
-    with (
-        durable.replacing(path) as scratch,
-        scratch.open("w", newline="", encoding="utf-8") as file,
-    ):
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        yield writer.writerow
-
-
 def finish(inputs: Inputs, out: Path, name: str) -> None:
     """Say what was made and skipped; name the faults in quarantine.csv, and exit with 3 then."""
     bad, skipped = len(inputs.faults), inputs.skipped.total()
@@ -58,8 +46,8 @@ def finish(inputs: Inputs, out: Path, name: str) -> None:
     if not bad:
         durable.remove(out / QUARANTINE)
         return
-    with table(out / QUARANTINE, COLUMNS) as put:
-        for one, why in inputs.faults:
-            put((one.id, one.record.image, why.code, str(why), why.remedy))
+    lists.write(out / QUARANTINE, COLUMNS, (
+        (one.id, one.record.image, why.code, str(why), why.remedy) for one, why in inputs.faults
+    ))  # fmt: skip
     print(f"{bad} quarantined: {out / QUARANTINE}", file=sys.stderr)
     raise typer.Exit(3)

@@ -1,23 +1,21 @@
 """`cxr duplicates`: copies of one radiograph within and across archives and datasets."""
 
-import csv
 import json
 import os
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cxrkit.cli import stages
-from cxrkit.pipeline import durable
+from cxrkit.cli import lists, stages
 from cxrkit.pipeline.run import require_file
 from cxrkit.quality import duplicates as copies
 from cxrkit.quality import prints
-from cxrkit.quality.prints import Prints, Unread
+from cxrkit.quality.prints import Prints
 
 
 @dataclass(frozen=True)
@@ -66,11 +64,8 @@ def duplicates(
     with stages.shown() as update:
         given = prints.gather(source, workers, update)
         found = copies.find(given, workers, update)
-    _write(found_list, copies.COLUMNS, _cells(found.table.iter_rows()))
-    quarantine = found_list.with_name(f"{found_list.stem}.quarantine.csv")
-    durable.remove(quarantine)
-    if given.unread:
-        _write(quarantine, [f.name for f in fields(Unread)], map(astuple, given.unread))
+    lists.write(found_list, copies.COLUMNS, _cells(found.table.iter_rows()))
+    quarantine = lists.write_unread(found_list, given.unread)
     summary = _summary(source, given, found)
     print(_json(summary, found_list) if as_json else _text(summary, found_list))
     if given.unread:
@@ -80,16 +75,6 @@ def duplicates(
 
 def _cells(rows: Iterable[Sequence[object]]) -> Iterable[Sequence[object]]:
     return ([f"{c:.4f}" if isinstance(c, float) else c for c in row] for row in rows)
-
-
-def _write(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    with (
-        durable.replacing(path) as scratch,
-        scratch.open("w", newline="", encoding="utf-8") as file,
-    ):
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(rows)
 
 
 def _summary(sources: Sequence[str], given: Prints, found: copies.Duplicates) -> Summary:

@@ -9,7 +9,7 @@ import typer
 from cxrkit import classification as findings
 from cxrkit import inputs, segmentation
 from cxrkit.classification import Classifier, Findings
-from cxrkit.cli import counted
+from cxrkit.cli import counted, lists
 from cxrkit.errors import InputRefused, ItemFault
 from cxrkit.imaging import masks
 from cxrkit.imaging.radiograph import Radiograph
@@ -45,7 +45,7 @@ def classification(
         found = findings.classify(picture.pixels, lungs, classifier)
         return [one.id, one.record.image, *_cells(found, lungs)]
 
-    with counted.shown(given) as progress, counted.table(out / TABLE, columns(classifier)) as put:
+    with counted.shown(given) as progress, lists.table(out / TABLE, columns(classifier)) as put:
         for _, made in inputs.each(given, row, progress):
             put(made)
     counted.finish(given, out, TABLE)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from cxrkit import finding_masks, inputs
-from cxrkit.cli import counted
+from cxrkit.cli import counted, lists
 from cxrkit.finding_masks import Found
 from cxrkit.imaging.radiograph import Radiograph
 from cxrkit.inputs import Given
@@ -38,8 +38,8 @@ def finding(
 
     with (
         counted.shown(given) as progress,
-        counted.table(out / TABLE, COLUMNS) as put,
-        counted.table(out / BOXES, BOX_COLUMNS) as put_box,
+        lists.table(out / TABLE, COLUMNS) as put,
+        lists.table(out / BOXES, BOX_COLUMNS) as put_box,
     ):
         for one, (picture, found) in inputs.each(given, find, progress, finder.size):
             name = (one.id, one.record.image)

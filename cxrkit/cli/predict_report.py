@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from cxrkit import inputs
-from cxrkit.cli import counted
+from cxrkit.cli import counted, lists
 from cxrkit.imaging.radiograph import Radiograph
 from cxrkit.inputs import Given
 from cxrkit.report_writing import seen, writers
@@ -38,7 +38,7 @@ def report(
         draft = writer.write(see(picture.pixels))
         return one.id, draft.text, *draft.sections
 
-    with counted.shown(given) as progress, counted.table(out / TABLE, COLUMNS) as put:
+    with counted.shown(given) as progress, lists.table(out / TABLE, COLUMNS) as put:
         for _, row in inputs.each(given, written, progress):
             put(row)
     counted.finish(given, out, TABLE)

@@ -9,7 +9,7 @@ import typer
 
 from cxrkit import inputs
 from cxrkit import segmentation as lungs
-from cxrkit.cli import counted
+from cxrkit.cli import counted, lists
 from cxrkit.errors import InputRefused
 from cxrkit.imaging import masks, runlength
 from cxrkit.imaging.radiograph import Radiograph
@@ -55,7 +55,7 @@ def segmentation(
             *shares, f"{found.certainty:.4f}", runlength.encode(at_source, "coco"),
         )  # fmt: skip
 
-    with counted.shown(given) as progress, counted.table(out / TABLE, COLUMNS) as put:
+    with counted.shown(given) as progress, lists.table(out / TABLE, COLUMNS) as put:
         for _, row in inputs.each(given, mask, progress):
             put(row)
     counted.finish(given, out, TABLE)

@@ -22,10 +22,12 @@ def read_mask(
     Every value in the file must be declared. Palettes and 1-bit files are read as their gray
     levels (1-bit: 0 and 255); colours must be equal; where only alpha varies, alpha is the mask.
     A GIF is read by the levels of its palette. A JPEG mask is lung above 127, whatever is declared.
-    V7: `ignore=(127,)`.
+    V7: `ignore=(127,)`. Grays may be declared as background, where a mask was resized; without a
+    lung they are no outline, and a mask of 0 and 1 is not an empty one.
 
     Raises:
-        ItemFault: E231 for an undeclared value, and as `radiograph.read` for a file that is none.
+        ItemFault: E231 for an undeclared value or grays without a lung, and as `radiograph.read`
+            for a file that is none.
     """
     data = radiograph.file_bytes(path)
     kind = radiograph.sniff(data[:256])
@@ -39,8 +41,11 @@ def read_mask(
     if kind not in ("png", "tiff", "gif"):
         raise radiograph.no_image(data, path.name)
     values = _values(raster.planes(data, kind, path.name), path)
+    found = set(np.unique(values).tolist())
     declared = {*lung, *ignore, *background}
-    undeclared = [n for n in np.unique(values).tolist() if n not in declared]
+    if found.isdisjoint({*lung, *ignore}):
+        declared = {min(background), *ignore, max(lung)}
+    undeclared = sorted(found - declared)
     if undeclared:
         shown = ", ".join(map(str, undeclared[:8])) + (" and more" if undeclared[8:] else "")
         raise _bad(path, f"pixel values {shown}", f"only {sorted(declared)}")

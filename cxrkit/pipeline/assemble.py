@@ -16,12 +16,12 @@ from pathlib import Path
 
 import polars as pl
 
-from cxrkit import sources
+from cxrkit import dataset
 from cxrkit.pipeline import csv_files, durable, one_split, quarantine
 from cxrkit.pipeline.block import Line, Lines
 from cxrkit.terms import OBSERVATIONS
 
-RECORDS = sources.RECORDS
+RECORDS, SCHEMA = dataset.RECORDS, dataset.SCHEMA
 QUARANTINE = "quarantine.csv"
 _IDS = ("dicom_id", "subject_id", "study_id")
 _PUBLISHED = (
@@ -38,27 +38,6 @@ CSVS = {
     QUARANTINE: quarantine.COLUMNS,
 }
 TABLES = (*CSVS, RECORDS)
-
-_TEXT, _SIZE = pl.String(), pl.Int64()
-SCHEMA: dict[str, pl.DataType] = {
-    **dict.fromkeys(
-        ("archive", "image_id", "patient_id", "study_id", "dataset_image_id", "dataset_patient_id",
-         "dataset_study_id", "image", "segmented", "mask_jpeg", "mask", "archive_mask", "view",
-         "split", "published_split", "sex"), _TEXT),
-    "age": pl.Float64(), "rows": pl.Int32(), "columns": pl.Int32(),
-    **dict.fromkeys(OBSERVATIONS, pl.Int8()),
-    **dict.fromkeys(("labels_from", "negbio", "negbio_from", "labels"), _TEXT),
-    "mask_rle": _TEXT, "mask_convention": _TEXT,
-    **dict.fromkeys(("lung_share", "right_share", "left_share", "certainty"), pl.Float64()),
-    **dict.fromkeys(
-        ("estimated_dice", "dice_low", "dice_high", "dice_risk", "dice_gain"), pl.Float64()),
-    **dict.fromkeys(("verdict", "quality_flags", "flags", "trace", "kind", "fingerprint"), _TEXT),
-    "source_bytes": _SIZE, "source_sha256": _TEXT,
-    "segmented_bytes": _SIZE, "segmented_sha256": _TEXT,
-    "mask_jpeg_bytes": _SIZE, "mask_jpeg_sha256": _TEXT,
-    "mask_bytes": _SIZE, "mask_sha256": _TEXT,
-    "report": _TEXT, "extra": _TEXT,
-}  # fmt: skip
 
 _CHUNK = 256  # blocks to a row group of records.parquet: 8,192 rows
 

@@ -248,7 +248,7 @@ def _finished(job: _Job, header: Mapping[str, Any], commits: Mapping[int, Commit
 
 
 def _already_done(job: _Job, finished: Mapping[str, Any]) -> Summary:
-    """The summary of an output that is whole, after a look at whether all its files are there."""
+    """The summary of an output that is whole, after a look at its files, see `seal`."""
     work, out = job.work, job.out
     _require_same(out, work.choices_of(finished), work.choices())
     seal.require_files(out)

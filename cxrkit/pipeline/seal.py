@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from cxrkit import sources
+from cxrkit import dataset
 from cxrkit.errors import IntegrityFailure
 from cxrkit.pipeline import durable
 
-SUMS = sources.SUMS
+SUMS = dataset.SUMS
 RUN = "run.json"
+_TABLES = (".csv", ".json", ".parquet")  # at the top of an output; images can lie there too
 
 
 def write(
@@ -55,28 +56,42 @@ def run_of(out: Path) -> dict[str, Any] | None:
 
 
 def require_files(out: Path) -> None:
-    """Check that every file that SHA256SUMS.txt names is there; contents are not read.
+    """Check that every file that SHA256SUMS.txt names is there, and that the tables are as written.
+
+    Of the others the contents are not read: that would take as long as copying them.
 
     Raises:
-        IntegrityFailure: E501, with the first that are missing.
+        IntegrityFailure: E501, with the first that are missing or damaged.
     """
-    missing = [name for name in _names(out) if not (out / name).is_file()]
-    if missing:
-        raise _damaged(out, missing)
+    bad = [name for sha256, name in _lines(out) if not _is_whole(out, name, sha256)]
+    if bad:
+        raise _damaged(out, bad)
 
 
-def _names(out: Path) -> Iterator[str]:
+def _is_whole(out: Path, name: str, sha256: str) -> bool:
+    path = out / name
+    if "/" in name or path.suffix not in _TABLES:
+        return path.is_file()
+    try:
+        return _digest(path) == sha256
+    except OSError:
+        return False
+
+
+def _lines(out: Path) -> Iterator[tuple[str, str]]:
+    """SHA-256 and path of each file."""
     with (out / SUMS).open(encoding="utf-8") as lines:
         for line in lines:
-            yield line.rstrip("\n").partition("  ")[2]
+            sha256, _, name = line.rstrip("\n").partition("  ")
+            yield sha256, name
 
 
-def _damaged(out: Path, missing: list[str]) -> IntegrityFailure:
-    more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+def _damaged(out: Path, bad: list[str]) -> IntegrityFailure:
+    more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
     return IntegrityFailure(
         "E501",
         str(out),
-        f"missing or damaged: {', '.join(missing[:3])}{more}",
+        f"missing or damaged: {', '.join(bad[:3])}{more}",
         f"every file that {SUMS} names",
         f"remove {SUMS} and run the same command again: all is made anew",
     )

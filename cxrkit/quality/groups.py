@@ -60,9 +60,10 @@ def require_once(found: pl.DataFrame) -> None:
     if twice.is_empty():
         return
     name = f"{twice['archive'][0]}:{twice['image_id'][0]}"
+    number = twice.select("archive", "image_id").n_unique()
     folder = twice["archive"][0] == "folder"
     raise InputRefused(
-        "E107", name, f"{twice.height} images are there more than once", "each image once",
+        "E107", name, f"{number} images are there more than once", "each image once",
         "give the folder above them, once" if folder else
         "name no archive twice, neither itself nor as a dataset",
     )  # fmt: skip

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from cxrkit import segmentation, sources
+from cxrkit import dataset, segmentation, sources
 from cxrkit.errors import InputRefused, ItemFault
 from cxrkit.imaging import processes, radiograph
-from cxrkit.quality import fingerprint
+from cxrkit.quality import fingerprint, unread
+from cxrkit.quality.unread import Unread
 from cxrkit.sources import Source
 
 COLUMN = "fingerprint"  # of records.parquet
@@ -20,18 +21,6 @@ IMAGE = ("archive", "image_id", "patient_id", "source", "image")  # what names a
 _CHUNK = 16  # images that a process reads at a time
 
 Progress = Callable[[str, int, int], None]  # what is being done, images done, and how many
-
-
-@dataclass(frozen=True)
-class Unread:
-    """An image that could not be compared, and why."""
-
-    source: str
-    image_id: str
-    image: str
-    code: str
-    message: str
-    remedy: str
 
 
 @dataclass(frozen=True)
@@ -55,11 +44,11 @@ def gather(texts: Sequence[str], workers: int, progress: Progress) -> Prints:
             fingerprints; E107, a source is given twice.
     """
     _require_distinct(texts)
-    tables, marks, unread = [], [], []
+    tables, marks, left = [], [], list[Unread]()
     for source in [sources.read(text) for text in texts]:
         if source.built is None:
             table, found, bad = _read(source, workers, progress)
-            unread += bad
+            left += bad
         else:
             table, found = _of_dataset(source, source.built)
         tables.append(table)
@@ -67,13 +56,13 @@ def gather(texts: Sequence[str], workers: int, progress: Progress) -> Prints:
     images, fingerprints = pl.concat(tables), np.concatenate(marks)
     if images.is_empty():
         raise InputRefused(
-            "E101", ", ".join(texts), f"none of {len(unread)} images can be read",
-            "radiographs", f"look at the first: {unread[0].message}",
+            "E101", ", ".join(texts), f"none of {len(left)} images can be read",
+            "radiographs", f"look at the first: {left[0].message}",
         )  # fmt: skip
     images = images.with_columns(number=pl.int_range(pl.len())).sort(IMAGE)
     order = images["number"].to_numpy()
-    unread.sort(key=lambda one: (one.source, one.image))
-    return Prints(images.drop("number"), fingerprints[order], tuple(unread))
+    left.sort(key=lambda one: (one.source, one.image))
+    return Prints(images.drop("number"), fingerprints[order], tuple(left))
 
 
 def pixel_digests(
@@ -116,10 +105,10 @@ def _require_distinct(texts: Sequence[str]) -> None:
 def _of_dataset(source: Source, built: pl.DataFrame) -> tuple[pl.DataFrame, np.ndarray]:
     if COLUMN not in built.columns:
         raise InputRefused(
-            "E103", f"{source.name}/{sources.RECORDS}", f"no column {COLUMN}",
+            "E103", f"{source.name}/{dataset.RECORDS}", f"no column {COLUMN}",
             "one of the present version", "build the dataset again, or give its archive",
         )  # fmt: skip
-    name = f"{source.name}/{sources.RECORDS}"
+    name = f"{source.name}/{dataset.RECORDS}"
     table = built.select(
         "archive", "image_id", "patient_id", pl.lit(source.name).alias("source"), "image",
         pl.lit("").alias("path"), pl.col("source_sha256").alias("sha256"),
@@ -127,52 +116,49 @@ def _of_dataset(source: Source, built: pl.DataFrame) -> tuple[pl.DataFrame, np.n
     return table, fingerprint.from_texts(built[COLUMN].to_list(), name)
 
 
-_Read = list[tuple[int, str, bytes, tuple[str, str, str]]]  # row, SHA-256, fingerprint, fault
+_Read = list[tuple[int, str, bytes, ItemFault | None]]  # row, SHA-256, fingerprint, or the fault
 
 
 def _read(
     source: Source, workers: int, progress: Progress
 ) -> tuple[pl.DataFrame, np.ndarray, list[Unread]]:
-    rows = list(source.table.select("image", "fault").iter_rows())
-    numbered = [(row, image) for row, (image, fault) in enumerate(rows) if not fault]
-    found: _Read = [
-        (row, "", b"", ("E103", fault, "mend the archive's table"))
-        for row, (_, fault) in enumerate(rows)
-        if fault
-    ]
+    rows = list(source.table.select("image_id", "image", "fault").iter_rows())
+    numbered = [(row, image) for row, (_, image, fault) in enumerate(rows) if not fault]
+    left = [unread.of_row(source.name, *row) for row in rows if row[-1]]
+    found: _Read = []
     chunks = (numbered[at : at + _CHUNK] for at in range(0, len(numbered), _CHUNK))
     for part in processes.each(partial(_marked, source.root), chunks, _died, workers):
         found += part
-        progress("reading", len(found), len(rows))
-    found.sort()
+        progress("reading", len(left) + len(found), len(rows))
+    found.sort(key=lambda one: one[0])
     facts = source.table.select("archive", "image_id", "patient_id", "image")
     good = [one for one in found if one[2]]
     table = facts[[row for row, *_ in good]].select(
         "archive", "image_id", "patient_id", pl.lit(source.name).alias("source"), "image",
-        pl.Series("path", [str(source.root / rows[row][0]) for row, *_ in good], pl.String),
+        pl.Series("path", [str(source.root / rows[row][1]) for row, *_ in good], pl.String),
         pl.Series("sha256", [digest for _, digest, *_ in good], pl.String),
     )  # fmt: skip
     marks = np.frombuffer(b"".join(mark for _, _, mark, _ in good), np.uint8)
-    unread = [
-        Unread(source.name, facts["image_id"][row], rows[row][0], *fault)
-        for row, _, mark, fault in found
-        if not mark
+    left += [
+        unread.of(source.name, rows[row][0], rows[row][1], "read", fault)
+        for row, _, _, fault in found
+        if fault is not None
     ]
-    return table, marks.reshape(-1, fingerprint.BYTES), unread
+    return table, marks.reshape(-1, fingerprint.BYTES), left
 
 
 def _marked(root: Path, chunk: Sequence[tuple[int, str]]) -> _Read:
     return [_mark(root, row, image) for row, image in chunk]
 
 
-def _mark(root: Path, row: int, image: str) -> tuple[int, str, bytes, tuple[str, str, str]]:
+def _mark(root: Path, row: int, image: str) -> tuple[int, str, bytes, ItemFault | None]:
     try:
         data = radiograph.file_bytes(root / image)
         pixels = radiograph.decode(data, image, segmentation.SIZE).pixels
     except Exception as error:  # one file must never stop the others
         fault = error if isinstance(error, ItemFault) else _foreign(error, image)
-        return row, "", b"", (fault.code, str(fault), fault.remedy)
-    return row, hashlib.sha256(data).hexdigest(), fingerprint.of(pixels), ("", "", "")
+        return row, "", b"", fault
+    return row, hashlib.sha256(data).hexdigest(), fingerprint.of(pixels), None
 
 
 def _foreign(error: Exception, image: str) -> ItemFault:
@@ -186,4 +172,4 @@ def _died(item: tuple[int, str]) -> _Read:
     fault = ItemFault(
         "E301", image, "the process that read it died", "an image", "leave the file out"
     )
-    return [(row, "", b"", (fault.code, str(fault), fault.remedy))]
+    return [(row, "", b"", fault)]

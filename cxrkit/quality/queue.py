@@ -44,14 +44,14 @@ def queue(items: Sequence[Item], budget: int | None = None) -> pl.DataFrame:
 
     Args:
         items: the masks.
-        budget: how many a person can look at. What does not fit is accepted and marked
-            `beyond_budget`; where more fits than needs a review, the next best are added. None:
-            all that need it.
+        budget: how many a person can look at: those that gain most of all that are not rejected,
+            whether or not their own verdict is review. One whose verdict is review and that is not
+            among them is accepted and marked `beyond_budget`. None: all whose verdict is review.
     """
     ranked = sorted(items, key=lambda i: (-_gain(i.quality), i.image_id))
-    asked = [i for i in ranked if i.quality.verdict == "review"]
-    spare = [i for i in ranked if i.quality.verdict == "accept"]
-    reviewed = asked if budget is None else [*asked, *spare][:budget]
+    usable = [i for i in ranked if i.quality.verdict != "reject"]
+    asked = [i for i in usable if i.quality.verdict == "review"]
+    reviewed = asked if budget is None else usable[:budget]
     order = {id(item): place for place, item in enumerate(reviewed, 1)}
     rows = [_row(item, order.get(id(item))) for item in ranked]
     verdicts = pl.Enum(["review", "reject", "accept"])

@@ -13,11 +13,13 @@ import numpy as np
 from cxrkit import archives, records, segmentation
 from cxrkit.errors import InputRefused, ItemFault
 from cxrkit.imaging import masks, processes, radiograph
-from cxrkit.quality import estimate, picture_kind, pictures
+from cxrkit.imaging.radiograph import Radiograph
+from cxrkit.quality import estimate, picture_kind, pictures, unread
 from cxrkit.quality.assess import Quality, assess
 from cxrkit.quality.estimate import Estimate
 from cxrkit.quality.flags import Flag
 from cxrkit.quality.queue import Item
+from cxrkit.quality.unread import Stage, Unread
 from cxrkit.records import Record
 from cxrkit.segmentation import SIZE, Segmenter
 from cxrkit.sources import Source
@@ -47,16 +49,10 @@ class Mask:
     conventions: tuple[MaskConvention, ...]
 
 
-@dataclass(frozen=True)
-class Fault:
-    """A mask that could not be looked at."""
+def recorded(source: Source, progress: Progress) -> tuple[list[Item], list[Unread]]:
+    """What `cxr build` found of each mask of a dataset that can be read, and the other masks.
 
-    image: str
-    error: ItemFault
-
-
-def recorded(source: Source, progress: Progress) -> list[Item]:
-    """What `cxr build` found of each mask of a dataset; a file that it did not write is flagged.
+    A file that is not the one that was built is flagged `changed`.
 
     Raises:
         InputRefused: E103, the dataset was built before masks were looked at.
@@ -68,16 +64,19 @@ def recorded(source: Source, progress: Progress) -> list[Item]:
             "records.parquet with the column estimated_dice",
             "build it again, or name its radiographs with --images",
         )  # fmt: skip
-    found = []
+    items, left = list[Item](), list[Unread]()
     for done, row in enumerate(built.iter_rows(named=True), 1):
         flags = [Flag(name, reason) for name, reason in json.loads(row["quality_flags"]).items()]
-        file = source.root / row["mask"]
-        quality = Quality(_estimate(row), (*_changed(file, row["mask_sha256"]), *flags))
-        found.append(
-            Item(row["image_id"], row["patient_id"], row["segmented"], row["mask"], quality)
-        )
+        name, image = row["image_id"], row["segmented"]
+        try:
+            changed = _changed(source.root / row["mask"], row["mask_sha256"])
+        except ItemFault as fault:
+            left.append(unread.of(source.name, name, image, "mask", fault))
+        else:
+            quality = Quality(_estimate(row), (*changed, *flags))
+            items.append(Item(name, row["patient_id"], image, row["mask"], quality))
         progress(done, built.height)
-    return found
+    return items, left
 
 
 def _estimate(row: Mapping[str, Any]) -> Estimate | None:
@@ -88,39 +87,56 @@ def _estimate(row: Mapping[str, Any]) -> Estimate | None:
 
 
 def _changed(file: Path, sha256: str) -> list[Flag]:
-    try:
-        same = hashlib.sha256(file.read_bytes()).hexdigest() == sha256
-    except OSError:
-        return [Flag("missing", "the mask file cannot be read")]
-    return [] if same else [Flag("changed", "the mask file is not the one that was built")]
-
-
-def listed(source: Source, images: Path | None) -> list[Mask]:
-    """The masks to look at: those of a dataset on the radiographs in `images`, or an archive's own.
+    """A flag, where the file is not the one that was built.
 
     Raises:
-        InputRefused: E101, there is no lung mask; E107, the whole radiographs are not named.
+        ItemFault: as `masks.read_mask`; the bytes that were built are not decoded.
     """
+    if hashlib.sha256(radiograph.file_bytes(file)).hexdigest() == sha256:
+        return []
+    masks.read_mask(file)
+    return [Flag("changed", "the mask file is not the one that was built")]
+
+
+def listed(source: Source, images: Path | None) -> tuple[list[Mask], list[Unread]]:
+    """The masks to look at, and the corrupt rows of an archive, which may have named more.
+
+    They are those of a dataset on the radiographs in `images`, or an archive's own.
+
+    Raises:
+        InputRefused: E101, there is no lung mask or no folder `images`; E107, the whole radiographs
+            are not named.
+    """
+    if images is not None and not images.is_dir():
+        raise InputRefused(
+            "E101", str(images), "there is no such folder", "the folder of the whole radiographs",
+            "check --images",
+        )  # fmt: skip
     if source.built is not None:
         if images is None:
             raise _no_images(source.name, "the archive that it was built from")
-        return [_of_row(row, source.root, images) for row in source.built.iter_rows(named=True)]
+        rows = source.built.iter_rows(named=True)
+        return [_of_row(row, source.root, images) for row in rows], []
     name = source.name.partition(":")[0]
     card = archives.load(name).CARD if name in archives.names() else None
-    masked = [r for r in records.from_frame(source.table) if r.mask and not r.fault]
+    found = list(records.from_frame(source.table))
+    masked = [r for r in found if r.mask]
+    corrupt = [r for r in found if r.fault]
     if card is None or card.mask_of != "lungs" or not masked:
         raise InputRefused(
-            "E101", source.name, "no lung mask", "a dataset of cxr build, or an archive with masks",
+            "E101", source.name, f"no lung mask{f', {len(corrupt)} corrupt rows' * bool(corrupt)}",
+            "a dataset of cxr build, or an archive with masks",
             "build it first",
         )  # fmt: skip
     conventions = _EITHER[card.mask_convention or "mixed"]
     if card.mask_convention == "mixed" and images is None:
         raise _no_images(source.name, "the release that its masks were made for")
-    return [
+    chosen = [
         Mask(r.image_id, r.patient_id, r.image, r.mask, (images or source.root) / r.image,
              source.root, r, conventions)
         for r in masked
     ]  # fmt: skip
+    return chosen, [unread.of_row(source.name, r.image_id, r.image, r.fault) for r in corrupt]
 
 
 def _no_images(name: str, which: str) -> InputRefused:
@@ -138,68 +154,71 @@ def _of_row(row: Mapping[str, Any], root: Path, images: Path) -> Mask:
 
 
 def looked_at(
-    archive: str, given: Sequence[Mask], engine: str, workers: int, progress: Progress
-) -> tuple[list[Item], list[Fault]]:
+    name: str, given: Sequence[Mask], engine: str, workers: int, progress: Progress
+) -> tuple[list[Item], list[Unread]]:
     """The masks with their quality, found anew from radiograph and mask, and those that have none.
 
     Args:
-        archive: the adapter of the masks' records; of a dataset's masks any.
-        given: the masks.
+        name: of the source, as `Source.name`.
+        given: its masks.
         engine: as `segmentation.load`.
         workers: processes.
         progress: called with the masks done and their number.
     """
-    work = partial(_look, archive, engine)
+    work, died = partial(_look, name, engine), partial(_died, name)
     chunks = (list(given[at : at + _CHUNK]) for at in range(0, len(given), _CHUNK))
-    items: list[Item] = []
-    faults: list[Fault] = []
-    for found, bad in processes.each(work, chunks, _died, workers):
+    items, left = list[Item](), list[Unread]()
+    for found, bad in processes.each(work, chunks, died, workers):
         items += found
-        faults += bad
-        progress(len(items) + len(faults), len(given))
+        left += bad
+        progress(len(items) + len(left), len(given))
     key = {mask.image_id: place for place, mask in enumerate(given)}
-    return sorted(items, key=lambda i: key[i.image_id]), sorted(faults, key=lambda f: f.image)
+    return sorted(items, key=lambda i: key[i.image_id]), sorted(left, key=lambda u: u.image)
 
 
-def _died(mask: Mask) -> tuple[list[Item], list[Fault]]:
-    error = ItemFault(
+def _died(name: str, mask: Mask) -> tuple[list[Item], list[Unread]]:
+    fault = ItemFault(
         "E301", mask.name, "the process that read it died", "an image", "look at the file"
     )
-    return [], [Fault(mask.name, error)]
+    return [], [unread.of(name, mask.image_id, mask.name, "read", fault)]
 
 
-def _look(archive: str, engine: str, given: list[Mask]) -> tuple[list[Item], list[Fault]]:
-    items: list[Item] = []
-    faults: list[Fault] = []
+def _look(name: str, engine: str, given: list[Mask]) -> tuple[list[Item], list[Unread]]:
+    items, left = list[Item](), list[Unread]()
     for mask in given:
+        stage: Stage = "read"
         try:
-            quality = _quality(archive, engine, mask)
+            picture = radiograph.read(mask.radiograph, smallest=SIZE)
+            stage = "mask"
+            drawn = masks.resize_mask(_read(name, mask), SIZE, SIZE)
         except ItemFault as fault:
-            faults.append(Fault(mask.name, fault))
-        else:
-            items.append(Item(mask.image_id, mask.patient_id, mask.name, mask.mask, quality))
-    return items, faults
+            left.append(unread.of(name, mask.image_id, mask.name, stage, fault))
+            continue
+        quality = _quality(picture, drawn, mask.conventions, engine)
+        items.append(Item(mask.image_id, mask.patient_id, mask.name, mask.mask, quality))
+    return items, left
 
 
-def _quality(archive: str, engine: str, mask: Mask) -> Quality:
-    picture = radiograph.read(mask.radiograph, smallest=SIZE)
+def _read(name: str, mask: Mask) -> np.ndarray:
+    if mask.record is None:
+        return masks.read_mask(mask.file)[0]
+    archive = archives.load(name.partition(":")[0])
+    return archives.read_mask(archive, mask.file, mask.record)[0]
+
+
+def _quality(
+    picture: Radiograph, drawn: np.ndarray, conventions: Sequence[MaskConvention], engine: str
+) -> Quality:
     squashed = segmentation.squash(picture.pixels)
-    drawn = masks.resize_mask(_read(archive, mask), SIZE, SIZE)
     right, left = segmentation.tell_apart(drawn)
     by = estimate.load()
     of_image = pictures.flags(picture.pixels, _pictures(), picture.flags)
     preprocessed = segmentation.preprocess(squashed)
     found = [
         assess(squashed, right, left, _segmenter(c, engine).infer(preprocessed), c, by, of_image)
-        for c in mask.conventions
+        for c in conventions
     ]
     return max(found, key=lambda q: q.estimate.dice if q.estimate else 0.0)
-
-
-def _read(archive: str, mask: Mask) -> np.ndarray:
-    if mask.record is None:
-        return masks.read_mask(mask.file)[0]
-    return archives.read_mask(archives.load(archive), mask.file, mask.record)[0]
 
 
 @lru_cache(maxsize=1)

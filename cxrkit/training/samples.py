@@ -10,15 +10,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import polars as pl
-
-from cxrkit import archives, frontal
+from cxrkit import archives, dataset, frontal
 from cxrkit.archives import Archive
 from cxrkit.errors import InputRefused, ItemFault
 from cxrkit.pipeline import assemble, labels, seal
 from cxrkit.records import Record
 from cxrkit.terms import OBSERVATIONS, SPLITS, MaskConvention, Split, observations
 from cxrkit.training import cases
+
+_BUILT = (  # columns of a dataset's records.parquet
+    "archive", "image_id", "image", "patient_id", "view", "sex", "age", "rows", "columns",
+    *OBSERVATIONS, "labels", "extra", "split", "report", "segmented", "mask", "mask_convention",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ def gather(
 
     Raises:
         InputRefused: E101, no such source or no frontal image; and as the adapter's `records`.
+        IntegrityFailure: E501, a dataset's run.json or records.parquet is damaged.
     """
     if is_dataset(source):
         found = _of_dataset(Path(source), images)
@@ -171,7 +175,7 @@ def _of_dataset(folder: Path, images: Path | None) -> list[Sample]:
             "E101", str(folder), "no whole dataset", f"a folder with {seal.SUMS}",
             "run cxr build to its end",
         )  # fmt: skip
-    table = pl.read_parquet(folder / assemble.RECORDS).sort("image")
+    table = dataset.read(folder, _BUILT).sort("image")
     return [_of_row(row, folder, images) for row in table.iter_rows(named=True)]
 
 

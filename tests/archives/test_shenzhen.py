@@ -121,3 +121,15 @@ def test_grays_along_the_outline_go_to_the_nearer_value(tmp_path: Path) -> None:
         cv2.imwrite(str(tmp_path / f"{name}.png"), values)
     lung, ignore = shenzhen.mask(tmp_path, next(shenzhen.records(tmp_path)))
     assert lung.tolist() == [[False] * 3, [True] * 3] and not ignore.any()
+
+
+def test_grays_without_a_lung_are_no_empty_mask(tmp_path: Path) -> None:
+    """As in copies whose masks hold 0 and 1."""
+    for name in ("images/CHNCXR_0001_0", "masks/CHNCXR_0001_0_mask"):
+        (tmp_path / name).parent.mkdir()
+        cv2.imwrite(str(tmp_path / f"{name}.png"), np.eye(4, dtype=np.uint8))
+    record = next(shenzhen.records(tmp_path))
+    with pytest.raises(ItemFault, match=r"E231 .*pixel values 1 \(expected only \[0, 255\]\)"):
+        shenzhen.mask(tmp_path, record)
+    cv2.imwrite(str(tmp_path / record.mask), np.zeros((4, 4), np.uint8))
+    assert not shenzhen.mask(tmp_path, record)[0].any()

@@ -32,7 +32,7 @@ SHORTER = {
     "cxr compare segmentation": "--what archives --epochs 1 --width 2",
 }
 # Commands of groups have files of their own; these serve several.
-SHARED = {"counted", "gathered", "stages", "train_options"}
+SHARED = {"counted", "gathered", "lists", "stages", "train_options"}
 
 
 def commands(group: Any, name: str) -> dict[str, Any]:

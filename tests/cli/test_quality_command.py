@@ -1,6 +1,7 @@
 """`cxr quality`: what it prints and writes, and how it ends."""
 
 import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -41,8 +42,6 @@ def test_the_text_says_what_to_expect(phantom_dataset: Path) -> None:
 def test_an_unreadable_mask_is_named_and_ends_with_3(
     phantoms: Path, phantom_dataset: Path, tmp_path: Path
 ) -> None:
-    import shutil
-
     copy = Path(shutil.copytree(phantom_dataset, tmp_path / "copy"))
     mask = copy / pl.read_parquet(copy / "records.parquet")["mask"][0]
     mask.write_bytes(mask.read_bytes()[:60])
@@ -50,9 +49,35 @@ def test_an_unreadable_mask_is_named_and_ends_with_3(
     assert done.exit_code == 3
     assert "1 masks could not be looked at" in done.stderr
     assert mask.name in done.stderr and "Traceback" not in done.stderr
+    assert quality(copy).exit_code == 3
     cv2.imwrite(str(mask), np.zeros((224, 224), np.uint8))
     again = quality(copy, "--images", phantoms, "--workers", 1, "--json")
     assert json.loads(again.stdout)["flags"]["empty"] == 1
+
+
+def test_every_mask_is_in_the_list_or_beside_it(phantom_dataset: Path, tmp_path: Path) -> None:
+    """Five are printed; all are in the CSV beside the list and in the JSON."""
+    copy = Path(shutil.copytree(phantom_dataset, tmp_path / "copy"))
+    table = pl.read_parquet(copy / "records.parquet")
+    for mask in table["mask"]:
+        (copy / mask).unlink()
+    found = tmp_path / "queue.csv"
+    done = quality(copy, "--list", found)
+    assert done.exit_code == 3
+    beside = tmp_path / "queue.quarantine.csv"
+    assert done.stderr.count("E202") == 5 and "1 more than these" in done.stderr
+    assert str(beside) in done.stderr
+    assert pl.read_csv(found).height == 0
+    named = pl.read_csv(beside, infer_schema=False)
+    assert named.columns == [
+        "source", "image_id", "image", "stage", "code", "message", "remedy",
+    ]  # fmt: skip
+    assert sorted(named["image_id"]) == sorted(table["image_id"])
+    numbers = json.loads(quality(copy, "--json").stdout)
+    assert numbers["faults"] == 6
+    assert numbers["unread"] == named.to_dicts()
+    assert quality(phantom_dataset, "--list", found).exit_code == 0
+    assert not beside.exists()
 
 
 def test_a_list_inside_what_is_only_read_is_refused(phantom_dataset: Path) -> None:

@@ -112,6 +112,17 @@ def test_an_undeclared_value_is_listed(tmp_path: Path):
         masks.read_mask(tmp_path / "blurred.png")
 
 
+def test_grays_declared_as_background_are_an_outline_of_lungs_alone(tmp_path: Path):
+    values = {"background": range(128), "lung": range(128, 256)}
+    gray = GRAY.copy()
+    gray[0, :2] = (1, 90)
+    (tmp_path / "mask.png").write_bytes(encoded(".png", gray))
+    assert np.array_equal(masks.read_mask(tmp_path / "mask.png", **values)[0], F)
+    (tmp_path / "mask.png").write_bytes(encoded(".png", np.where(F, 0, gray).astype(np.uint8)))
+    with pytest.raises(ItemFault, match=r"pixel values 1, 90 \(expected only \[0, 255\]\)"):
+        masks.read_mask(tmp_path / "mask.png", **values)
+
+
 def test_a_coloured_mask_is_refused(tmp_path: Path):
     colours = np.dstack([GRAY, GRAY * 0, GRAY * 0])
     (tmp_path / "mask.png").write_bytes(encoded(".png", colours))

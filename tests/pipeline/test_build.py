@@ -104,6 +104,12 @@ def test_a_finished_dataset_that_lost_a_file_is_refused_and_can_be_made_anew(roo
     (out / seal.SUMS).unlink()
     assert run(root, out).status == "built"
     assert tree(out) == before
+    with (out / "records.parquet").open("r+b") as file:
+        file.truncate(1000)
+    assert "damaged: records.parquet" in refused(IntegrityFailure, "E501", root, out)
+    (out / seal.SUMS).unlink()
+    assert run(root, out).status == "built"
+    assert tree(out) == before
     (out / seal.RUN).unlink()
     refused(IntegrityFailure, "E501", root, out)
 

@@ -57,3 +57,15 @@ def test_missing_files_are_named(out):
         (out / name).unlink()
     with pytest.raises(IntegrityFailure, match="and 1 more"):
         seal.require_files(out)
+
+
+@pytest.mark.parametrize("name", [*assemble.TABLES, seal.RUN])
+def test_tables_that_are_not_as_written_are_named(out, name):
+    (out / name).write_bytes((out / name).read_bytes()[:-1])
+    with pytest.raises(IntegrityFailure, match=f"E501 .*damaged: {name} "):
+        seal.require_files(out)
+
+
+def test_the_contents_of_images_are_not_read(out):
+    (out / "masks/a.png").write_text("edited")
+    seal.require_files(out)

@@ -74,8 +74,9 @@ def test_two_folders_share_nothing_by_their_file_names() -> None:
 
 def test_an_image_given_twice_is_refused() -> None:
     one, two = (source(record("x", "a"), name=n) for n in ("one", "two"))
-    with pytest.raises(InputRefused, match=r"E107 .*name no archive twice"):
-        groups.require_once(groups.images([one, two]))
+    other = source(record("x", "b"), name="one")
+    with pytest.raises(InputRefused, match=r"E107 .*: 1 images .*name no archive twice"):
+        groups.require_once(groups.images([one, two, other]))
 
 
 def test_corrupt_rows_are_left_out_and_none_left_is_refused() -> None:

@@ -53,6 +53,18 @@ def test_a_budget_is_kept_and_what_does_not_fit_is_said(budget: int) -> None:
     assert sorted(table["image_id"]) == sorted(i.image_id for i in ITEMS)
 
 
+def test_a_budget_goes_to_the_masks_that_gain_most_whatever_their_verdict() -> None:
+    """A flag is worth .02: a mask without one that gains .04 is looked at before."""
+    flagged, low = item(1, 0.97, "holes"), item(2, 0.91)
+    assert by_name(queue.queue([flagged, low])) == {"image01": "review", "image02": "accept"}
+    table = queue.queue([flagged, low], 1)
+    assert by_name(table) == {"image01": "accept", "image02": "review"}
+    assert dict(table.select("image_id", "beyond_budget").iter_rows()) == {
+        "image01": True, "image02": False,
+    }  # fmt: skip
+    assert queue.queue([flagged, low], 2)["image_id"].to_list() == ["image02", "image01"]
+
+
 def test_order_does_not_depend_on_the_order_given() -> None:
     rng = np.random.default_rng(0)
     for _ in range(5):

@@ -422,6 +422,7 @@ def test_a_mask_of_another_size_or_without_a_lung_is_named(lungs: Path, tmp_path
     for mask, said in (
         (np.full((60, 50), 255, np.uint8), "60 x 50 pixels (expected the 120 x 100"),
         (np.zeros((120, 100), np.uint8), "no pixel is marked"),
+        (np.eye(120, 100, dtype=np.uint8), "pixel values 1 (expected only [0, 255])"),
     ):
         path = write_mask(copy, mask)
         report = verify("shenzhen", copy, looking_at("decode"))
