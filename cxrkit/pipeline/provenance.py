@@ -25,9 +25,8 @@ def choices(archive: str, task: Segmentation, survey: Plan, seed: int) -> dict[s
         "images listed": survey.records,
         "SHA-256 of the list": survey.digest,
         "weights": segmentation.weights_sha256(task.weights, task.precision),
+        "--min-quality": task.min_quality,
     }
-    if task.min_quality is not None:
-        chosen["--min-quality"] = task.min_quality
     return chosen if task.engine == "auto" else chosen | {"engine": task.engine}
 
 
@@ -68,7 +67,7 @@ def run(
         "options": {
             "mask_convention": header["--mask-convention"],
             "seed": header["--seed"],
-            "min_quality": header.get("--min-quality"),
+            "min_quality": header["--min-quality"],
         },
         "segmentation": {
             "engine": header["engine"],
@@ -87,15 +86,14 @@ def choices_of(facts: Mapping[str, Any]) -> dict[str, Any]:
     """The `choices` behind a run.json, with the engine; another command has other ones."""
     if "command" in facts:
         return {"command": facts["command"]}
-    limit = facts["options"].get("min_quality")
-    chosen = {} if limit is None else {"--min-quality": limit}
-    return chosen | {
+    return {
         "archive": facts["archive"]["name"],
         "--mask-convention": facts["options"]["mask_convention"],
         "--seed": facts["options"]["seed"],
         "images listed": facts["counts"]["inputs"],
         "SHA-256 of the list": facts["archive"]["list_sha256"],
         "weights": facts["segmentation"]["weights_sha256"],
+        "--min-quality": facts["options"]["min_quality"],
         "engine": facts["segmentation"]["engine"],
     }
 

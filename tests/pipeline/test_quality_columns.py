@@ -64,10 +64,13 @@ def test_a_limit_quarantines_what_is_below_it_and_changes_nothing_else(
     same = [p for p in after if p.startswith(("files/", "masks/"))]
     assert same and all(after[p] == before[p] for p in same)
     assert seal.run_of(tmp_path / "out")["options"]["min_quality"] == limit
-    # Another limit is another dataset.
+    # Another limit, or none, is another dataset.
     out = tmp_path / "out"
-    said = refused(run, InputRefused, "E104", phantoms, out, engine="onnxruntime", min_quality=0.1)
-    assert "--min-quality" in said
+    for other in (0.1, None):
+        said = refused(
+            run, InputRefused, "E104", phantoms, out, engine="onnxruntime", min_quality=other
+        )
+        assert "--min-quality" in said
 
 
 def test_another_network_has_flags_and_no_estimate(phantoms: Path, tmp_path: Path) -> None:
