@@ -23,7 +23,7 @@ def quality(
     folds: Annotated[int, typer.Option(min=2, help="Parts of the patients.")] = 3,
     networks: Annotated[
         int, typer.Option(min=2, help="Each learns without one part, and makes its masks.")
-    ] = 2,
+    ] = 3,
     copies: Annotated[int, typer.Option(min=0, help="Changed copies of each radiograph.")] = 3,
     epochs: Annotated[int, typer.Option(min=1, help="Of each network.")] = 20,
     coarse_epochs: option.CoarseEpochs = 14,

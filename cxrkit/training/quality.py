@@ -44,7 +44,7 @@ class Settings:
     """How the calibration is made; each field is a flag of the command."""
 
     folds: int = 3  # parts of the patients
-    networks: int = 2  # each trained without one part, whose masks it makes; at most one for each
+    networks: int = 3  # each trained without one part, whose masks it makes; at most one for each
     copies: int = 3  # changed copies of each radiograph
     directions: int = 12  # of the shape model; they hold 72 to 74 % of what drawn masks vary by
     trees: int = 300
