@@ -39,6 +39,7 @@ TUNED = 60  # radiographs whose masks tell how far off RCA is
 SPOILT = 2  # damages of each own mask
 PAIRS, DERANGED, ROUNDS = 100, 10, 20
 GOOD = estimate.GOOD
+NOTHING: Any = None  # for OpenCV, whose types know no missing array
 
 
 class Rca:
@@ -52,13 +53,12 @@ class Rca:
         """Where each pixel of each reference lies in the image, (224, 224, 2) float32."""
         own = preprocessed(image)
         grid = np.dstack(np.meshgrid(np.arange(224), np.arange(224))).astype(np.float32)
-        guess: Any = None  # no flow to begin with
-        return [grid + self.flow.calc(reference, own, guess) for reference, _ in self.drawn]
+        return [grid + self.flow.calc(reference, own, NOTHING) for reference, _ in self.drawn]
 
     def score(self, mask: np.ndarray, maps: Sequence[np.ndarray]) -> float:
         """The best Dice that the moved mask has with a drawn one."""
         white = mask.astype(np.uint8) * 255
-        moved = (cv2.remap(white, m, np.empty(0, np.float32), cv2.INTER_LINEAR) > 127 for m in maps)
+        moved = (cv2.remap(white, m, NOTHING, cv2.INTER_LINEAR) > 127 for m in maps)
         return max(dice(a, lung) for a, (_, lung) in zip(moved, self.drawn, strict=True))
 
 

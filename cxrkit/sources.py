@@ -37,6 +37,29 @@ class Source:
     built: pl.DataFrame | None = None
 
 
+def read_all(texts: Sequence[str]) -> list[Source]:
+    """Several sources, none of which is another one by another name.
+
+    Raises:
+        InputRefused: E107, a source is given twice, or a folder is that of an archive given too;
+            and as `read`.
+        IntegrityFailure: as `read`.
+    """
+    seen: list[tuple[str, Path, str]] = []
+    for text in texts:
+        archive, colon, root = text.partition(":")
+        named = bool(colon) and archive in archives.names() and not Path(text).is_dir()
+        name, place = (archive, Path(root)) if named else ("", Path(text))
+        for other, where, first in seen:
+            if place.resolve() == where and (name == other or not name or not other):
+                raise InputRefused(
+                    "E107", text, f"it is given twice, first as {first}", "each source once",
+                    "leave one out",
+                )  # fmt: skip
+        seen.append((name, place.resolve(), text))
+    return [read(text) for text in texts]
+
+
 def read(text: str) -> Source:
     """The images of a source. Of a dataset, `image` is the lung-segmented file below its folder.
 

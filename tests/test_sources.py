@@ -1,4 +1,4 @@
-"""Sources: an phantoms, a phantom_dataset and a folder become one kind of table."""
+"""Sources: an archive, a dataset and a folder become one kind of table."""
 
 from pathlib import Path
 
@@ -30,6 +30,17 @@ def test_an_archive_a_dataset_and_a_folder_say_the_same_of_an_image(
     assert all((built.root / image).is_file() for image in built.table["image"])
     assert [*built.table.columns[: len(FIELDS)]] == [*FIELDS]
     assert set(files.table["archive"]) == {"folder"}
+
+
+def test_one_folder_is_one_source_whatever_it_is_called(
+    phantoms: Path, phantom_dataset: Path
+) -> None:
+    archive = f"shenzhen:{phantoms}"
+    assert len(sources.read_all([archive, str(phantom_dataset)])) == 2
+    for again in (archive, f"shenzhen:{phantoms / '..' / phantoms.name}", str(phantoms)):
+        for pair in ([archive, again], [again, archive]):
+            with pytest.raises(InputRefused, match=r"E107 .*given twice"):
+                sources.read_all(pair)
 
 
 def test_what_is_no_source_is_refused(tmp_path: Path, phantom_dataset: Path) -> None:

@@ -55,7 +55,7 @@ def leakage(
 
     Example: cxr leakage shenzhen:SZ-CXR guangzhou:chest_xray
     """
-    read = [given.read(source) for source in sources]
+    read = given.read_all(sources)
     if shared_list is not None:
         for source in read:
             require_file(shared_list, "--list", source.root)

@@ -60,7 +60,7 @@ def split(
             "E107", "--folds", "given with --ratios or --official", "one way to split",
             "leave the others away",
         )  # fmt: skip
-    read = [sets.read(source) for source in sources]
+    read = sets.read_all(sources)
     for source in read:
         require_file(out, "OUT", source.root)
     found = groups.images(read)

@@ -40,12 +40,11 @@ def gather(texts: Sequence[str], workers: int, progress: Progress) -> Prints:
     """The images of the sources, see `sources.read`.
 
     Raises:
-        InputRefused: E101, as `sources.read`, or not one image can be read; E103, a dataset without
-            fingerprints; E107, a source is given twice.
+        InputRefused: as `sources.read_all`; E101, not one image can be read; E103, a dataset has
+            no fingerprints.
     """
-    _require_distinct(texts)
     tables, marks, left = [], [], list[Unread]()
-    for source in [sources.read(text) for text in texts]:
+    for source in sources.read_all(texts):
         if source.built is None:
             table, found, bad = _read(source, workers, progress)
             left += bad
@@ -87,19 +86,6 @@ def _digest(path: Path) -> str:
     except ItemFault:
         return ""
     return hashlib.sha256(f"{pixels.shape}".encode() + pixels.tobytes()).hexdigest()
-
-
-def _require_distinct(texts: Sequence[str]) -> None:
-    seen: dict[str, str] = {}
-    for text in texts:
-        archive, colon, root = text.partition(":")
-        place = f"{archive}:{Path(root).resolve()}" if colon else str(Path(text).resolve())
-        if place in seen:
-            raise InputRefused(
-                "E107", text, f"it is given twice, first as {seen[place]}",
-                "each source once", "leave one out: copies within a source are found too",
-            )  # fmt: skip
-        seen[place] = text
 
 
 def _of_dataset(source: Source, built: pl.DataFrame) -> tuple[pl.DataFrame, np.ndarray]:

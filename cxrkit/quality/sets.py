@@ -39,14 +39,9 @@ def of_sources(found: pl.DataFrame, names: Sequence[str]) -> Sets:
     """A set for each source, in the order of their names as the user gave them.
 
     Raises:
-        InputRefused: E107, one is named twice; E101, one has no sound row.
+        InputRefused: E101, one has no sound row.
     """
     of = {n: found.filter(pl.col("source") == n)["row"].to_numpy() for n in names}
-    if len(of) < len(names):
-        raise InputRefused(
-            "E107", "SOURCE", "one is given twice", "each once",
-            "give one source for the splits within it",
-        )  # fmt: skip
     if empty := [name for name, rows in of.items() if not rows.size]:
         raise InputRefused("E101", empty[0], "no sound row", "one image or more", "see cxr records")
     return Sets(of)

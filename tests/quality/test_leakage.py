@@ -184,8 +184,6 @@ def test_what_is_no_split_is_refused(tmp_path: Path) -> None:
     twins = groups.images([source(record("x", "u", split="t"), record("y", "u"))])
     with pytest.raises(InputRefused, match=r"E109 .*images for one name"):
         sets.of_files(twins, [written(tmp_path, "s.csv", "image_id,split\nu,train\n")])
-    with pytest.raises(InputRefused, match="E107"):
-        sets.of_sources(found, ["a", "a"])
 
 
 @pytest.mark.parametrize(("shares", "expected"), [((0.7, 0.1, 0.2), 81.5), ((0.8, 0, 0.2), 82.9)])
