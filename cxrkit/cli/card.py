@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cxrkit import archives
+from cxrkit import archives, outputs
 from cxrkit.cards import card as archive_card
 from cxrkit.cards import dataset, document, figures, mask_quality, page
 from cxrkit.cards.document import Page
@@ -47,6 +47,7 @@ def card(
     if out is not None:
         if len(source) == 2:
             require_apart(source[1].resolve(), out.resolve())
+        outputs.require_folder(out)
         page.require_ours(out)
     with progress.shown() as (say, _):
         if len(source) == 2:

@@ -65,7 +65,7 @@ def quality(
             items, faults = survey.looked_at(archive, listed, engine, workers, done)
     table = queue.queue(items, review)
     if queue_file is not None:
-        durable.write(queue_file, table.write_csv().encode())
+        durable.replace(queue_file, table.write_csv().encode())
     print(json.dumps(_numbers(table, faults)) if as_json else _text(table, faults))
     for fault in faults[:5]:
         print(fault.error, file=sys.stderr)
