@@ -1,6 +1,7 @@
 """`cxr card`: the page of an archive or a dataset, computed from its bytes."""
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -56,6 +57,8 @@ def card(
             facts, made = _of_dataset(source[0], images, workers, say)
     if out is not None:
         page.write(out, facts, made)
+    if facts.faults:
+        print("not everything that is listed can be used: see Files on the page", file=sys.stderr)
     if as_json:
         print(page.as_json(facts), end="")
     elif out is None:
