@@ -19,7 +19,7 @@ PACKAGE = Path(cxrkit.__file__).parent
 # Each part imports from the rows above it and from itself.
 LAYERS = (
     ("errors", "terms"),
-    ("tables", "dataset"),
+    ("outputs", "tables", "dataset"),
     ("records", "claims", "readers"),
     ("imaging", "reports"),
     ("archives", "models", "phantom"),

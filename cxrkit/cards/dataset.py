@@ -20,7 +20,7 @@ from cxrkit.cards.extent import Sizes, Spread
 from cxrkit.cards.facts import Facts, Found
 from cxrkit.cards.mask_quality import MaskQuality
 from cxrkit.cards.published import images
-from cxrkit.errors import NAMES, InputRefused
+from cxrkit.errors import NAMES, InputRefused, IntegrityFailure
 from cxrkit.imaging.sizes import measure
 from cxrkit.pipeline import assemble, labels, seal
 from cxrkit.records import LABEL
@@ -62,7 +62,7 @@ def of_dataset(
 
     Raises:
         InputRefused: E101, no whole dataset of ours.
-        IntegrityFailure: E501, run.json or records.parquet is damaged.
+        IntegrityFailure: E501, run.json, records.parquet or quarantine.csv is gone or damaged.
     """
     run = seal.run_of(folder) if is_dataset(folder) else None
     if run is None:
@@ -103,7 +103,7 @@ def of_dataset(
         card,
         (_lead(run), *paragraphs(str(source.__doc__ or ""))),
         "files/pNN/pNNNNNNNN/sNNNNNNNN/<id>.jpg with <id>-mask.jpg, masks/ with <id>.png",
-        Found(table, measured, None, identical),
+        Found(table, measured, None, identical, _missing_masks(folder, written)),
         _outcomes(run, quarantined, table) + _shares(shares, bands) + quality.tally,
     )
     sizes = extent.sizes(written.with_columns(counts.person().alias("person")), restricted)
@@ -203,8 +203,24 @@ def _records(written: pl.DataFrame) -> pl.DataFrame:
     return rows.completed(table, "", names)
 
 
+def _missing_masks(folder: Path, written: pl.DataFrame) -> tuple[str, ...]:
+    """Of each image that lacks its PNG mask or its JPEG mask, the first that is not there."""
+    absent = (
+        next((mask for mask in both if not (folder / mask).is_file()), "")
+        for both in written.select("mask", "mask_jpeg").iter_rows()
+    )
+    return tuple(mask for mask in absent if mask)
+
+
 def _quarantined(folder: Path) -> dict[str, int]:
-    listed = pl.read_csv(folder / assemble.QUARANTINE, infer_schema=False, glob=False)
+    path = folder / assemble.QUARANTINE
+    try:
+        listed = pl.read_csv(path, infer_schema=False, glob=False)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise IntegrityFailure(
+            "E501", str(path), "missing or damaged", "the table that cxr build wrote",
+            "restore it, or build the dataset again",
+        ) from error  # fmt: skip
     return dict(sorted(Counter(listed["code"].to_list()).items()))
 
 

@@ -223,9 +223,11 @@ def _files(facts: Facts) -> list[Block]:
         (f.what, f"{f.code} {NAMES.get(f.code, '')}", images(f.count), ", ".join(f.names))
         for f in facts.faults
     )
-    said = "`cxr verify` names every one of them." if facts.restricted else (
-        "At most 20 of a kind are named; `cxr verify` names every one."
+    few = "" if facts.restricted else "At most 20 of a kind are named; "
+    all_ = "`SHA256SUMS.txt` of the dataset lists all files" if facts.built else (
+        "`cxr verify` names every one"
     )  # fmt: skip
+    said = f"{few}{all_}."
     return [
         *blocks,
         Heading("Missing and unreadable"),

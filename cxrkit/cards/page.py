@@ -1,13 +1,13 @@
 """The page of an archive or a dataset: its document, its numbers as JSON, and the files of both."""
 
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import cxrkit
+from cxrkit import outputs
 from cxrkit.cards import document, evidence, published
 from cxrkit.cards.counts import Count
 from cxrkit.cards.document import Figure, Page, Section
@@ -75,7 +75,7 @@ def require_ours(out: Path) -> None:
     """
     if not out.exists() or _is_ours(out):
         return
-    if not out.is_dir() or any(out.iterdir()):
+    if not (out.is_dir() and outputs.is_empty(out)):
         raise InputRefused(
             "E105",
             str(out),
@@ -88,22 +88,20 @@ def require_ours(out: Path) -> None:
 def write(out: Path, facts: Facts, page: Page) -> None:
     """Write card.md, card.html and the figures of the first to `out`, card.json last.
 
-    A card that was there is replaced.
+    A card that was there is replaced, and stays where the new one cannot be written.
 
     Raises:
-        InputRefused: E105, as `require_ours`.
+        InputRefused: E105, as `require_ours`; and as `outputs.writing`.
+        ResourceExhausted: as `outputs.writing`.
     """
     require_ours(out)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / NUMBERS).unlink(missing_ok=True)
-    shutil.rmtree(out / FIGURES, ignore_errors=True)
-    if page.figures:
-        (out / FIGURES).mkdir()
-    for figure in page.figures:
-        (out / FIGURES / figure.name).write_bytes(figure.content)
-    _put(out / MARKDOWN, document.markdown(page, FIGURES))
-    _put(out / HTML, document.html(page))
-    _put(out / NUMBERS, as_json(facts))
+    with outputs.filled(out, last=NUMBERS) as scratch:
+        (scratch / FIGURES).mkdir()
+        for figure in page.figures:
+            (scratch / FIGURES / figure.name).write_bytes(figure.content)
+        _put(scratch / MARKDOWN, document.markdown(page, FIGURES))
+        _put(scratch / HTML, document.html(page))
+        _put(scratch / NUMBERS, as_json(facts))
 
 
 def _is_ours(out: Path) -> bool:

@@ -83,8 +83,10 @@ def _information(facts: Facts) -> list[Block]:
     paragraphs = facts.about[1:]
     counted = f"Counted in this copy: {summary(facts)}"
     counted += _uncounted(facts)
-    if any(fault.what == "image" for fault in facts.faults):
-        counted += " Not every image that is listed can be used: see Files."
+    unusable = [what for what in ("image", "mask") if any(f.what == what for f in facts.faults)]
+    counted += "".join(
+        f" Not every {what} that is listed can be used: see Files." for what in unusable
+    )
     blocks: list[Block] = [Text(counted)]
     if facts.restricted:
         blocks.append(

@@ -50,13 +50,15 @@ def audit(
 
 
 def _text(card: Path) -> str:
-    """Raises: InputRefused: E107, the card cannot be read."""
+    """Raises: InputRefused: E202, there is no card; E201, it cannot be read."""
     try:
         return card.read_bytes().decode("utf-8-sig", errors="replace")
     except OSError as error:
+        code = "E202" if isinstance(error, FileNotFoundError) else "E201"
         raise InputRefused(
-            "E107", str(card), type(error).__name__, "a Markdown file", "give the path of the card"
-        ) from error
+            code, str(card), os.strerror(error.errno or 0), "a Markdown file",
+            "give the path of the card",
+        ) from error  # fmt: skip
 
 
 def _refused(card: Path, wrong: Sequence[Verdict], number: int) -> GateFailed:

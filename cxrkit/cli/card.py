@@ -1,13 +1,14 @@
 """`cxr card`: the page of an archive or a dataset, computed from its bytes."""
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cxrkit import archives
+from cxrkit import archives, outputs
 from cxrkit.cards import card as archive_card
 from cxrkit.cards import dataset, document, figures, mask_quality, page
 from cxrkit.cards.document import Page
@@ -47,6 +48,7 @@ def card(
     if out is not None:
         if len(source) == 2:
             require_apart(source[1].resolve(), out.resolve())
+        outputs.require_folder(out)
         page.require_ours(out)
     with progress.shown() as (say, _):
         if len(source) == 2:
@@ -55,6 +57,8 @@ def card(
             facts, made = _of_dataset(source[0], images, workers, say)
     if out is not None:
         page.write(out, facts, made)
+    if facts.faults:
+        print("not everything that is listed can be used: see Files on the page", file=sys.stderr)
     if as_json:
         print(page.as_json(facts), end="")
     elif out is None:

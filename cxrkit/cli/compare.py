@@ -9,6 +9,7 @@ import typer
 
 from cxrkit.cli import gathered
 from cxrkit.cli import train_options as option
+from cxrkit.pipeline import durable
 
 WHAT = ("networks", "archives", "recipes")
 COLUMNS = {
@@ -84,5 +85,5 @@ def segmentation(
 
 
 def _write(out: Path, what: str, rows: Sequence[Mapping[str, Any]], table: str) -> None:
-    (out / f"{what}.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-    (out / f"{what}.md").write_text(table + "\n", encoding="utf-8")
+    durable.replace(out / f"{what}.json", f"{json.dumps(rows, indent=1)}\n".encode())
+    durable.replace(out / f"{what}.md", f"{table}\n".encode())

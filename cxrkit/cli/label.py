@@ -106,7 +106,10 @@ def _progress() -> Iterator[Callable[[int], None]]:
 
 def _explain(reports: Iterator[texts.Text], path: Path, options: Options) -> None:
     sound = (text for text in reports if text.fault is None)
-    with durable.writing(path), path.open("w", encoding="utf-8", newline="") as file:
+    with (
+        durable.replacing(path) as scratch,
+        scratch.open("w", encoding="utf-8", newline="") as file,
+    ):
         if path.suffix == ".csv":
             file.write(evidence.csv_line(evidence.COLUMNS))
             for row in evidence.rows(sound, options):

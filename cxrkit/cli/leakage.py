@@ -73,8 +73,7 @@ def leakage(
     notes = [*compared.notes]
     notes += [f"{strange} rows of the list of duplicates name none of the images"] * bool(strange)
     if shared_list is not None:
-        with durable.replacing(shared_list) as scratch:
-            shared.write_csv(scratch)
+        durable.replace(shared_list, shared.write_csv().encode("utf-8"))
     print(_json(found, compared, findings, notes) if as_json else _text(findings, notes))
     if leaks := [f for f in findings if f.images]:
         raise _refused(leaks, shared_list)

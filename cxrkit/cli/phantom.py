@@ -1,9 +1,10 @@
 """`cxr phantom`: a miniature archive of computed radiographs."""
 
+import contextlib
 import importlib
 import os
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -12,7 +13,9 @@ from rich.console import Console
 from rich.progress import Progress
 
 import cxrkit.phantom
+from cxrkit import outputs
 from cxrkit.errors import InputRefused
+from cxrkit.phantom import release
 
 
 def phantom(
@@ -41,6 +44,9 @@ def phantom(
     """
     replica = importlib.import_module(f"cxrkit.phantom.{_module(archive)}")
     write = _writer(replica, form)
+    release.accept_folders(directory, masks)
+    for folder in (directory, *([masks] if masks else [])):
+        outputs.require_folder(folder)
     console = Console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("studies", total=studies)
@@ -52,8 +58,19 @@ def phantom(
 
         cores = workers or len(os.sched_getaffinity(0))
         long_side = size or replica.LONG_SIDE
-        images = write(directory, studies, seed, long_side, cores, masks, show)
+        with outputs.filled(directory) as root, _filled(masks) as exact:
+            images = write(root, studies, seed, long_side, cores, exact, show)
     typer.echo(f"{archive}: {studies} studies, {images} images in {directory}")
+
+
+@contextlib.contextmanager
+def _filled(masks: Path | None) -> Iterator[Path | None]:
+    """As `outputs.filled`, where there is a folder to fill."""
+    if masks is None:
+        yield None
+        return
+    with outputs.filled(masks) as scratch:
+        yield scratch
 
 
 def _writer(replica: ModuleType, form: str) -> Callable[..., int]:

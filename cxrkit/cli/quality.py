@@ -79,8 +79,7 @@ def quality(
     table = queue.queue(items, review)
     where = "--list FILE and --json name all"
     if queue_file is not None:
-        with durable.replacing(queue_file) as scratch:
-            table.write_csv(scratch)
+        durable.replace(queue_file, table.write_csv().encode())
         where = str(lists.write_unread(queue_file, unread))
     print(json.dumps(_json(table, unread)) if as_json else _text(table))
     if unread:

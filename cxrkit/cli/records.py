@@ -1,5 +1,6 @@
 """`cxr records`: an archive's list of images, with everything that it says of them."""
 
+import io
 import json
 import sys
 from collections.abc import Iterator
@@ -55,7 +56,8 @@ def records(
         for line in lines:
             print(json.dumps(line, ensure_ascii=False))
     else:
-        _write(table, (json.dumps(line, ensure_ascii=False) for line in lines), out)
+        text = (f"{json.dumps(line, ensure_ascii=False)}\n" for line in lines)
+        durable.replace(out, _content(table, text, out.suffix))
         print(f"{table.height} {'annotations' if annotations else 'images'} in {out}")
     if faulty:
         print(f"{faulty} corrupt rows, named in the column fault", file=sys.stderr)
@@ -72,12 +74,11 @@ def _annotations(adapter: archives.Archive, name: str, root: Path) -> pl.DataFra
     return marked
 
 
-def _write(table: pl.DataFrame, lines: Iterator[str], out: Path) -> None:
-    """The file under a temporary name first: no half of it is ever seen."""
-    with durable.replacing(out) as scratch:
-        if out.suffix == ".parquet":
-            table.write_parquet(scratch, compression="zstd")
-        elif out.suffix == ".csv":
-            table.write_csv(scratch)
-        else:
-            scratch.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+def _content(table: pl.DataFrame, lines: Iterator[str], suffix: str) -> bytes:
+    """The bytes of the file, made here: polars would hide why a disk does not take them."""
+    if suffix == ".parquet":
+        file = io.BytesIO()
+        table.write_parquet(file, compression="zstd")
+        return file.getvalue()
+    text = table.write_csv() if suffix == ".csv" else "".join(lines)
+    return text.encode("utf-8")

@@ -83,8 +83,7 @@ def split(
     notes += [f"duplicates: {strange} rows of the list name none of the images"] * bool(strange)
     notes += evenness.warnings(found, group, balance, {} if official else shares)
     table = splits.table(found, group, dealt, "split" if folds is None else "fold")
-    with durable.replacing(out) as scratch:
-        table.write_csv(scratch)
+    durable.replace(out, table.write_csv().encode("utf-8"))
     print(_json(out, balance, notes) if as_json else _text(out, balance))
     if not as_json:
         for note in notes:

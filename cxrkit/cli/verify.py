@@ -12,7 +12,8 @@ import typer
 
 from cxrkit import archives
 from cxrkit.cli import stages
-from cxrkit.errors import NAMES, GateFailed, InputRefused
+from cxrkit.errors import NAMES, GateFailed
+from cxrkit.pipeline import durable
 from cxrkit.pipeline.run import require_file
 from cxrkit.verification.report import GROUPS, NEED_IMAGES, Check, Report
 from cxrkit.verification.verify import Options
@@ -84,14 +85,7 @@ def _write_list(report: Report, path: Path) -> None:
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(("relpath", "code", "name", "message"))
     rows.writerows((bad.path, bad.code, NAMES[bad.code], bad.message) for bad in report.bad)
-    partial = path.with_name(f"{path.name}.partial")
-    try:
-        partial.write_bytes(os.fsencode(text.getvalue()))
-        partial.replace(path)
-    except OSError as error:
-        raise InputRefused(
-            "E107", str(path), type(error).__name__, "a file that can be written", "name another"
-        ) from error
+    durable.replace(path, os.fsencode(text.getvalue()))
 
 
 def _json(report: Report) -> str:

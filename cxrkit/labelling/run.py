@@ -64,7 +64,7 @@ def label(
     replaced when the new one is whole.
 
     Raises:
-        ResourceExhausted: E601, the disk does not take it.
+        InputRefused, ResourceExhausted: as `outputs.writing`.
     """
     names = labeler.names(options.vocabulary)
     faults = out.with_name(f"{out.stem}.quarantine.csv")
@@ -84,9 +84,10 @@ def label(
                     table.writerow((text.id, *(labels.get(name, "") for name in names)))
                 progress(sum(counts.values()))
         if bad:
-            faults.write_text(_csv([("id", "code", "message", "remedy"), *bad]), encoding="utf-8")
-        elif faults.exists():
-            faults.unlink()
+            rows = _csv([("id", "code", "message", "remedy"), *bad])
+            durable.replace(faults, rows.encode("utf-8"))
+        else:
+            durable.remove(faults)
     return Summary(out=out, **counts)
 
 

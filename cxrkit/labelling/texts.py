@@ -4,6 +4,7 @@ A report that cannot be read is given with its fault, so that it is counted and 
 """
 
 import csv
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ def read(source: str, id_column: str, report_column: str, encoding: str) -> Iter
 
     Raises:
         InputRefused: E101, there is no such source; E103, a column of the CSV is missing; E107, an
-            unknown encoding or an archive without reports.
+            unknown encoding or an archive without reports; E201, the CSV cannot be read.
     """
     path = Path(source)
     if path.is_file():
@@ -52,8 +53,8 @@ def require_outputs(source: str, *files: tuple[Path, str]) -> None:
     """Check that files can be written, by path and option, and that none replaces the reports.
 
     Raises:
-        InputRefused: E107, a file has no folder, is one, lies in the archive, is the CSV of
-            reports, or is there twice.
+        InputRefused: E107, as `require_file`, or a file is the CSV of reports or is there twice.
+        ResourceExhausted: as `require_file`.
     """
     path, (_, found, root) = Path(source), source.partition(":")
     is_archive = bool(found) and not path.exists()
@@ -80,8 +81,14 @@ def _known(encoding: str) -> str:
 
 def _of_csv(path: Path, id_column: str, report_column: str, encoding: str) -> Iterator[Text]:
     # Opened here, so that a wrong file is refused before anything is written.
-    with path.open(newline="", encoding=encoding, errors="surrogateescape") as file:
-        header = next(csv.reader(file), [])
+    try:
+        with path.open(newline="", encoding=encoding, errors="surrogateescape") as file:
+            header = next(csv.reader(file), [])
+    except OSError as error:
+        raise InputRefused(
+            "E201", path.name, os.strerror(error.errno or 0), "a readable CSV",
+            "check its permissions",
+        ) from error  # fmt: skip
     names = [name.strip() for name in header]
     for column in (id_column, report_column):
         if column not in names:

@@ -15,7 +15,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from cxrkit.errors import InputRefused, IntegrityFailure, ResourceExhausted
+from cxrkit import outputs
+from cxrkit.errors import InputRefused, IntegrityFailure
 
 TENSORS, SIDECAR = "model.safetensors", "model.json"
 PICKLES = (".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".bin")
@@ -33,7 +34,7 @@ def write(folder: Path, net: nn.Module, architecture: str, settings: Mapping[str
         settings: JSON, what the network is built from.
 
     Raises:
-        ResourceExhausted: E601, the disk does not take it.
+        InputRefused, ResourceExhausted: as `outputs.writing`.
     """
     data = save({k: v.detach().cpu().contiguous() for k, v in net.state_dict().items()})
     sidecar = {
@@ -154,15 +155,10 @@ def _changed(path: Path, observed: str, expected: str) -> IntegrityFailure:
 def _replace(path: Path, data: bytes) -> None:
     """Write under a temporary name, bring it to the disk, then rename."""
     temporary = path.with_name(f".{path.name}.part")
-    try:
+    with outputs.writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    except OSError as error:
-        raise ResourceExhausted(
-            "E601", str(path), os.strerror(error.errno or 0), "a disk that takes the write",
-            "make room, or check the disk and its permissions",
-        ) from error  # fmt: skip

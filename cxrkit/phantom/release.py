@@ -18,6 +18,7 @@ from typing import TypeVar
 import cv2
 import numpy as np
 
+from cxrkit import outputs
 from cxrkit.errors import InputRefused
 from cxrkit.imaging import processes
 from cxrkit.phantom.anatomy import FINDINGS, Phantom, Subject, draw_subject, render
@@ -139,7 +140,7 @@ def refuse_filled(*folders: Path) -> None:
         InputRefused: E105, one of them is a file or holds something.
     """
     for folder in folders:
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        if folder.exists() and not (folder.is_dir() and outputs.is_empty(folder)):
             raise InputRefused(
                 "E105",
                 str(folder),

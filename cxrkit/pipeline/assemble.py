@@ -17,6 +17,7 @@ from pathlib import Path
 import polars as pl
 
 from cxrkit import dataset
+from cxrkit.outputs import writing
 from cxrkit.pipeline import csv_files, durable, one_split, quarantine
 from cxrkit.pipeline.block import Line, Lines
 from cxrkit.terms import OBSERVATIONS
@@ -122,8 +123,8 @@ def _write_records(scratch: Path, blocks: Iterable[list[Line]]) -> None:
 
 @contextmanager
 def _writing(path: Path) -> Iterator[None]:
-    """As `durable.writing`, for polars, which calls a full disk a file "out of specification"."""
-    with durable.writing(path):
+    """As `outputs.writing`, for polars, which calls a full disk a file "out of specification"."""
+    with writing(path):
         try:
             yield
         except pl.exceptions.PolarsError as error:

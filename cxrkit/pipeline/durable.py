@@ -10,14 +10,12 @@ and folders to the disk: 0.1 ms for an image with its three files, against 1 ms 
 
 import contextlib
 import ctypes
-import errno
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from cxrkit.errors import ResourceExhausted
+from cxrkit.outputs import writing
 
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _SYNCFS = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None) if os.name == "posix" else None
 
 
@@ -25,7 +23,7 @@ def make_folder(path: Path) -> None:
     """A folder at `path`, with those above it; one that is there stays as it is.
 
     Raises:
-        ResourceExhausted: E601, as all functions here where the disk does not take a write.
+        InputRefused, ResourceExhausted: as `outputs.writing`; so do all functions here.
     """
     with writing(path):
         try:
@@ -127,14 +125,17 @@ def remove(path: Path) -> None:
                 return
 
 
+def replace(path: Path, data: bytes) -> None:
+    """A file at `path` with `data`, in place of what is there; where that fails, as it was."""
+    with replacing(path) as scratch:
+        scratch.write_bytes(data)
+
+
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A hidden name beside `path` to write to; what is there takes its place at the end.
 
     Where the work inside fails, `path` stays as it was and nothing is left beside it.
-
-    Raises:
-        ResourceExhausted: E601.
     """
     scratch = path.with_name(f".{path.name}.part")
     try:
@@ -144,26 +145,6 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             os.unlink(scratch)
-
-
-@contextlib.contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """An OSError inside becomes the message that the disk did not take a write.
-
-    Raises:
-        ResourceExhausted: E601.
-    """
-    try:
-        yield
-    except OSError as error:
-        first = "make room" if error.errno in _FULL else "check the disk and its permissions"
-        raise ResourceExhausted(
-            "E601",
-            str(path),
-            os.strerror(error.errno or errno.EIO),
-            "a disk that takes the write",
-            f"{first} and run the same command again: it goes on where it stopped",
-        ) from error
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cxrkit.errors import Locked
-from cxrkit.pipeline import durable
+from cxrkit.outputs import writing
 
 
 @contextmanager
@@ -23,9 +23,9 @@ def held(path: Path) -> Iterator[str]:
 
     Raises:
         Locked: E801, another run holds it; the message names its process, host and start.
-        ResourceExhausted: E601, the file cannot be written.
+        InputRefused, ResourceExhausted: as `outputs.writing`.
     """
-    with durable.writing(path):
+    with writing(path):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
         try:
@@ -33,7 +33,7 @@ def held(path: Path) -> Iterator[str]:
         except OSError as error:
             raise _locked(path, _text(descriptor)) from error
         left = _text(descriptor)
-        with durable.writing(path):
+        with writing(path):
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, json.dumps({"holder": _self()}).encode(), 0)
         try:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cxrkit.errors import InputRefused, IntegrityFailure, ResourceExhausted
+from cxrkit import outputs
+from cxrkit.errors import CxrkitError, InputRefused, IntegrityFailure, ResourceExhausted
 from cxrkit.pipeline import (
     block,
     durable,
@@ -71,16 +72,17 @@ def run(
         return _already_done(job, finished)
     say(_announced(job))
     space.require_writable(job.out)
-    with lock.held(job.out / "runs" / "lock") as left, interrupt.watched() as stopped:
-        if left:
-            say(f"taking over from a run that died: {left}")
-        try:
-            return _done(job, stopped)
-        except ResourceExhausted as error:
-            raise _with_amount(error, job) from error
-        finally:
-            with contextlib.suppress(ResourceExhausted):
-                durable.remove(job.out / "runs" / "tmp")
+    try:
+        with lock.held(job.out / "runs" / "lock") as left, interrupt.watched() as stopped:
+            if left:
+                say(f"taking over from a run that died: {left}")
+            try:
+                return _done(job, stopped)
+            finally:
+                with contextlib.suppress(CxrkitError):
+                    durable.remove(job.out / "runs" / "tmp")
+    except ResourceExhausted as error:
+        raise _resumable(error, job) from error
 
 
 def require_apart(root: Path, out: Path) -> None:
@@ -105,16 +107,19 @@ def require_file(out: Path, option: str, archive: Path | None = None) -> None:
         archive: the folder that is only read; None where there is none.
 
     Raises:
-        InputRefused: E107, it has no folder, is one, or lies in the archive.
+        InputRefused: E107, it has no folder, is no file, lies in the archive or cannot be written.
+        ResourceExhausted: as `outputs.writing`.
     """
-    if not out.parent.is_dir():
-        observed = "there is no such folder"
-    elif out.is_dir():
-        observed = "it is a folder"
-    elif archive is not None and out.resolve().is_relative_to(archive.resolve()):
-        observed = "it lies in the archive, which is only read"
-    else:
-        return
+    with outputs.writing(out):
+        if not out.parent.is_dir():
+            observed = "there is no such folder"
+        elif out.exists() and not out.is_file():
+            observed = "it is a folder" if out.is_dir() else "it is a device or a pipe"
+        elif archive is not None and out.resolve().is_relative_to(archive.resolve()):
+            observed = "it lies in the archive, which is only read"
+        else:
+            outputs.probe(out.parent)
+            return
     expected = "a file" if archive is None else "a file outside the archive"
     raise InputRefused("E107", str(out), observed, expected, f"give {option} another place")
 
@@ -317,15 +322,16 @@ def _require_room(job: _Job, done: int) -> None:
     space.require(int(job.work.needed() * share), job.out)
 
 
-def _with_amount(error: ResourceExhausted, job: _Job) -> ResourceExhausted:
-    """The same failure, saying how much more room the whole needs, where that is it and known."""
-    amount = job.work.needed()
-    if error.code != "E601" or not amount:
+def _resumable(error: ResourceExhausted, job: _Job) -> ResourceExhausted:
+    """The same failure, saying that the run goes on, and how much more room the whole needs."""
+    if error.code not in ("E601", "E602"):
         return error
-    used = sum(p.stat().st_blocks * 512 for p in job.out.rglob("*") if p.is_file())
-    more = max(amount - used, 0) / 1e6
-    expected = f"about {more:,.0f} MB more in {job.out}"
-    return ResourceExhausted(error.code, error.path, error.observed, expected, error.remedy)
+    expected, amount = error.expected, job.work.needed()
+    if error.code == "E601" and amount:
+        used = sum(p.stat().st_blocks * 512 for p in job.out.rglob("*") if p.is_file())
+        expected = f"about {max(amount - used, 0) / 1e6:,.0f} MB more in {job.out}"
+    remedy = f"{error.remedy}; with the same OUT it goes on where it stopped"
+    return ResourceExhausted(error.code, error.path, error.observed, expected, remedy)
 
 
 def _require_usable(job: _Job, counts: Counter[str]) -> None:

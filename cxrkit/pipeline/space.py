@@ -3,7 +3,8 @@
 import os
 from pathlib import Path
 
-from cxrkit.errors import InputRefused, ResourceExhausted
+from cxrkit import outputs
+from cxrkit.errors import ResourceExhausted
 from cxrkit.pipeline import durable
 
 # Mean bytes of the three files of an image, measured on radiographs of Shenzhen, V7 and Guangzhou;
@@ -48,15 +49,10 @@ def require_writable(out: Path) -> None:
     """Make the folder, and check that a file can be written there.
 
     Raises:
-        InputRefused: E107, it cannot.
+        InputRefused, ResourceExhausted: as `outputs.writing`.
     """
-    try:
-        durable.make_folder(out / "runs" / "tmp")
-        durable.write(out / "runs" / "tmp" / "probe", b"")
-    except ResourceExhausted as error:
-        raise InputRefused(
-            "E107", str(out), error.observed, "a folder that can be written", "choose another OUT"
-        ) from error
+    outputs.require_folder(out)
+    durable.make_folder(out / "runs" / "tmp")
 
 
 def _existing(path: Path) -> Path:

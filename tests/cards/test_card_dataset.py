@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from typer.testing import CliRunner
 from cxrkit import segmentation
 from cxrkit.cards import dataset, document, figures, page
 from cxrkit.cli import application
-from cxrkit.errors import InputRefused
+from cxrkit.errors import InputRefused, IntegrityFailure
 from cxrkit.phantom import open_i
 from cxrkit.pipeline import workers
 from cxrkit.pipeline.build import Options, build
@@ -117,6 +118,28 @@ def test_pictures_show_the_product_with_its_mask(built: Path) -> None:
     facts, _, table_ = dataset.of_dataset(built, 1)
     shown = figures.pictures(table_, facts.observations, figures.of_dataset(built))
     assert len(shown) == 4 and all("mask outlined" in f.caption for f in shown)
+
+
+def test_files_that_are_gone_are_named_and_said_at_the_top(built: Path, tmp_path: Path) -> None:
+    """Each kind of file of an image; the card of the whole dataset says that none is missing."""
+    whole = markdown_of(built)
+    assert "Not every" not in whole and "No file is missing" in whole
+    row = pl.read_parquet(built / "records.parquet").row(0, named=True)
+    for name, what in (("segmented", "image"), ("mask_jpeg", "mask"), ("mask", "mask")):
+        copy = tmp_path / name
+        shutil.copytree(built, copy)
+        (copy / row[name]).unlink()
+        said = markdown_of(copy)
+        assert f"Not every {what} that is listed can be used: see Files." in said
+        assert f"| {what} | E202 missing-file | 1 | {row[name]} |" in said
+        assert "No file is missing" not in said and "`SHA256SUMS.txt` of the dataset" in said
+
+
+def test_a_dataset_without_its_quarantine_is_damaged(built: Path, tmp_path: Path) -> None:
+    shutil.copytree(built, tmp_path / "copy")
+    (tmp_path / "copy" / "quarantine.csv").unlink()
+    with pytest.raises(IntegrityFailure, match="E501"):
+        dataset.of_dataset(tmp_path / "copy", 1)
 
 
 def test_a_restricted_dataset_gives_away_no_small_number(built: Path, tmp_path: Path) -> None:

@@ -71,7 +71,11 @@ def test_a_card_in_another_language_is_not_called_true(copy: Path, option: tuple
 
 def test_no_card_and_no_archive_are_refused(copy: Path) -> None:
     done = CliRunner().invoke(application(["audit"]), ["audit", "none.md", "shenzhen", str(copy)])
-    assert isinstance(done.exception, InputRefused) and done.exception.code == "E107"
+    assert str(done.exception) == (
+        "E202 missing-file: none.md: No such file or directory (expected a Markdown file). "
+        "Remedy: give the path of the card."
+    )
+    assert isinstance(done.exception, InputRefused)
     path = copy.parent / "card.md"
     path.write_text("6 images", encoding="utf-8")
     for name, root in (("nothing", copy), ("shenzhen", copy.parent / "nowhere")):

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from cxrkit.cards import page
 from cxrkit.cli import main
 
 
@@ -94,3 +95,32 @@ def test_a_card_in_the_archive_is_refused(
 ) -> None:
     assert cxr(monkeypatch, "card", "shenzhen", root, root / "card") == 4
     assert "E107" in capsys.readouterr().err and not (root / "card").exists()
+
+
+def test_a_card_of_a_copy_that_lacks_files_says_so_and_has_status_0(
+    root, tmp_path, monkeypatch, capsys
+) -> None:
+    assert cxr(monkeypatch, "card", "shenzhen", root, tmp_path / "card") == 0
+    assert "see Files" not in capsys.readouterr().err
+    (root / "images" / "CHNCXR_0003_1.png").write_bytes(b"no picture")
+    assert cxr(monkeypatch, "card", "shenzhen", root, tmp_path / "card") == 0
+    assert "can be used: see Files on the page" in capsys.readouterr().err
+    assert "Not every image that is listed can be used" in (tmp_path / "card/card.md").read_text()
+
+
+def test_a_card_that_a_disk_does_not_take_leaves_the_older_one(
+    root, tmp_path, monkeypatch, capsys
+) -> None:
+    assert cxr(monkeypatch, "card", "shenzhen", root, tmp_path / "card") == 0
+    before = {p: p.read_bytes() for p in (tmp_path / "card").rglob("*") if p.is_file()}
+    (root / "images" / "CHNCXR_0003_1.png").unlink()
+
+    def full(path: Path, text: str) -> None:
+        raise OSError(28, "no")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(page, "_put", full)
+        assert cxr(monkeypatch, "card", "shenzhen", root, tmp_path / "card") == 6
+    assert "E601 disk-full" in capsys.readouterr().err
+    assert {p: p.read_bytes() for p in (tmp_path / "card").rglob("*") if p.is_file()} == before
+    assert cxr(monkeypatch, "card", "shenzhen", root, tmp_path / "card") == 0

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cxrkit.errors import ResourceExhausted
+from cxrkit.errors import InputRefused, ResourceExhausted
 from cxrkit.pipeline import durable
 
 
@@ -69,7 +69,7 @@ def test_a_disk_that_does_not_take_a_write_is_a_resource(tmp_path, monkeypatch, 
 def test_the_file_size_limit_ends_in_a_message_not_in_half_a_file(tmp_path):
     script = (
         "import resource, sys, pathlib\n"
-        "from cxrkit.errors import ResourceExhausted\n"
+        "from cxrkit.errors import InputRefused, ResourceExhausted\n"
         "from cxrkit.pipeline import durable\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))\n"
         "try: durable.write(pathlib.Path(sys.argv[1]), b'x' * 100000)\n"
@@ -103,7 +103,7 @@ def test_remove_takes_files_folders_and_nothing(tmp_path):
 
 def test_a_file_in_the_way_of_a_folder_is_reported(tmp_path):
     (tmp_path / "a").touch()
-    with pytest.raises(ResourceExhausted):
+    with pytest.raises(InputRefused, match=r"E107 .*File exists"):
         durable.make_folder(tmp_path / "a")
 
 
@@ -126,8 +126,25 @@ def test_another_worker_may_make_the_folders_first(tmp_path, monkeypatch, also):
 
 
 def test_a_place_that_takes_no_folder_is_reported():
-    with pytest.raises(ResourceExhausted):
+    with pytest.raises(InputRefused, match=r"E107 .*/proc/cxr: No such file"):
         durable.make_folder(Path("/proc/cxr/runs/tmp"))
+
+
+def test_a_file_is_replaced_whole_or_stays_as_it_was(tmp_path, monkeypatch):
+    (tmp_path / "list.csv").write_text("before")
+
+    def full(path: Path, data: bytes) -> int:
+        with path.open("wb") as file:
+            file.write(data[:1])
+        raise OSError(errno.ENOSPC, "no")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", full)
+        with pytest.raises(ResourceExhausted, match=r"E601 .*list\.csv: No space left"):
+            durable.replace(tmp_path / "list.csv", b"after")
+    assert [p.read_text() for p in tmp_path.iterdir()] == ["before"]
+    durable.replace(tmp_path / "list.csv", b"after")
+    assert [p.read_text() for p in tmp_path.iterdir()] == ["after"]
 
 
 def test_a_file_is_replaced_when_all_is_written_and_not_before(tmp_path: Path) -> None:
