@@ -32,8 +32,8 @@ _COUNTED = ("counts", "splits", "split_proof")  # of run.json
 SHARE_BANDS = (0, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60)
 _BUILT = (  # columns of records.parquet
     "archive", "image_id", "dataset_image_id", "segmented", "patient_id", "study_id", "view",
-    "mask", "split", "sex", "age", "rows", "columns", *OBSERVATIONS, "labels_from", "negbio_from",
-    "labels", "lung_share", *dataset.QUALITY,
+    "mask", "mask_jpeg", "split", "sex", "age", "rows", "columns", *OBSERVATIONS, "labels_from",
+    "negbio_from", "labels", "lung_share", *dataset.QUALITY,
 )  # fmt: skip
 
 
