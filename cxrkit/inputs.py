@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from cxrkit import archives, frontal
+from cxrkit import archives, dataset, frontal, records
 from cxrkit.errors import InputRefused, ItemFault
 from cxrkit.imaging import radiograph
 from cxrkit.imaging.radiograph import Radiograph
@@ -48,12 +48,18 @@ def listed(source: str) -> Inputs:
     """What SOURCE holds: FILE, FOLDER, or ARCHIVE:ROOT.
 
     Raises:
-        InputRefused: E101, there is nothing at SOURCE, or no radiograph in it.
+        InputRefused: E101, there is nothing at SOURCE, or no radiograph in it; E107, it is a
+            dataset of `cxr build`.
     """
     path = Path(source)
     if path.is_file():
-        return Inputs(1, [Given(path.stem, path, Record("folder", path.stem, path.name))])
+        return Inputs(1, [_given(path, Record("folder", path.stem, path.name))])
     name, colon, text = source.partition(":")
+    if (path / dataset.RECORDS).is_file():
+        raise InputRefused(
+            "E107", source, "a dataset of cxr build, which holds masks and lungs", "radiographs",
+            "give the archive that it was built from, ARCHIVE:ROOT",
+        )  # fmt: skip
     if path.is_dir():
         name, root = "folder", path
     elif colon and name in archives.names():
@@ -69,7 +75,7 @@ def listed(source: str) -> Inputs:
         if rule := frontal.rule_of(record, adapter):
             skipped[rule] += 1
         else:
-            given.append(Given(record.image_id, root / record.image, record))
+            given.append(_given(root / record.image, record))
     if not given:
         raise archives.no_image(adapter, root)
     number = len(given) + skipped.total()
@@ -99,7 +105,18 @@ def each(
         progress(done)
 
 
+def _given(path: Path, record: Record) -> Given:
+    """With names that a table can hold; the file keeps its own."""
+    named = records.spelled(record)
+    return Given(named.image_id, path, named)
+
+
 def _radiograph(one: Given, smallest: int) -> Radiograph:
+    if records.name_fault(str(one.path)):
+        raise ItemFault(
+            "E201", one.record.image, "a name that is not UTF-8", "a name in UTF-8",
+            "rename the file",
+        )  # fmt: skip
     if one.record.fault:
         raise ItemFault(
             "E103", one.record.image, one.record.fault, "a whole row", "mend the archive's table"

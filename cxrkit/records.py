@@ -71,7 +71,7 @@ def frame(records: Iterable[Record], observations: Sequence[str] = ()) -> pl.Dat
     try:
         return _columns(listed, observations)
     except UnicodeEncodeError:  # a table holds UTF-8 alone; file systems hold any bytes
-        return _columns([_spelled(record) for record in listed], observations)
+        return _columns([spelled(record) for record in listed], observations)
 
 
 def _columns(listed: Sequence[Record], observations: Sequence[str]) -> pl.DataFrame:
@@ -95,8 +95,8 @@ def name_fault(path: str) -> str:
     return f"{_escaped(path)}: the name is not UTF-8: rename the file"
 
 
-def _spelled(record: Record) -> Record:
-    """The record itself where a table can hold it, else its escaped path and the fault."""
+def spelled(record: Record) -> Record:
+    """The record itself where a table can hold it, else its escaped names and the fault."""
     texts = [getattr(record, f) for f, kind in FIELDS.items() if kind == pl.String]
     if _is_utf8("".join([*texts, *record.labels, *record.extra, *record.extra.values()])):
         return record

@@ -7,7 +7,7 @@ from typing import Annotated
 import cv2
 import typer
 
-from cxrkit import inputs
+from cxrkit import inputs, outputs
 from cxrkit import segmentation as lungs
 from cxrkit.cli import counted, lists
 from cxrkit.errors import InputRefused
@@ -41,54 +41,46 @@ def segmentation(
     segmenter = lungs.load(mask_convention, engine, precision, folder)  # type: ignore[arg-type]
     given = inputs.listed(source)
     counted.begin(given, out)
-    _make_room(out, given)
+    _require_ours(out, given)
 
     def mask(one: Given, picture: Radiograph) -> tuple[object, ...]:
         found = lungs.segment(lungs.squash(picture.pixels), segmenter, lungs.Recipe())
-        name = _file(one)
+        name = f"masks/{one.id}.png"
         at_source = masks.resize_mask(found.mask, picture.rows, picture.columns)
         white = cv2.imencode(".png", at_source.astype("uint8") * 255)[1]
-        durable.write(out / name, white.tobytes())
+        durable.write(scratch / name, white.tobytes())
         shares = (f"{part.mean():.4f}" for part in (found.mask, found.right, found.left))
         return (
             one.id, one.record.image, name, mask_convention, picture.rows, picture.columns,
             *shares, f"{found.certainty:.4f}", runlength.encode(at_source, "coco"),
         )  # fmt: skip
 
-    with counted.shown(given) as progress, lists.table(out / TABLE, COLUMNS) as put:
-        for _, row in inputs.each(given, mask, progress):
-            put(row)
+    with counted.shown(given) as progress, outputs.filled(out, last=TABLE) as scratch:
+        durable.make_folder(scratch / "masks")
+        with lists.table(scratch / TABLE, COLUMNS) as put:
+            for _, row in inputs.each(given, mask, progress):
+                put(row)
     counted.finish(given, out, TABLE)
 
 
-def _file(one: Given) -> str:
-    return f"masks/{one.id}.png"
-
-
-def _make_room(out: Path, given: Inputs) -> None:
-    """Remove the masks that an earlier run into `out` lists; nothing else is written over.
+def _require_ours(out: Path, given: Inputs) -> None:
+    """Check that `out` holds no masks but those of an earlier run, which are replaced.
 
     Raises:
-        InputRefused: E105, there is a file where a mask would be, and no table of masks names it;
-            E107, what is read is one of these masks.
+        InputRefused: E105, a mask is there that no table of ours names; E107, it is what is read.
     """
     folder = out / "masks"
-    durable.make_folder(folder)
     if any(folder.resolve() in one.path.resolve().parents for one in given.given):
         raise InputRefused(
             "E107", str(out), "its masks are what is read", "another folder", "choose another OUT"
         )
-    earlier = set()
+    named = set()
     if (out / TABLE).is_file():
         with (out / TABLE).open(newline="", encoding="utf-8") as file:
-            earlier = {row.get("mask") or "" for row in csv.DictReader(file)}
-    ours = {_file(one) for one in given.given}
-    for name in sorted(ours - earlier):
-        if (out / name).exists():
+            named = {row.get("mask") for row in csv.DictReader(file)}
+    for path in sorted(folder.rglob("*")) if folder.exists() else ():
+        if path.relative_to(out).as_posix() not in named:
             raise InputRefused(
-                "E105", str(out / name), f"is there, and {TABLE} does not name it",
-                "a place for a mask", "choose another OUT, or take the old masks away",
+                "E105", str(path), f"is there, and {TABLE} does not name it",
+                "masks of an earlier run, or none", "choose another OUT, or take it away",
             )  # fmt: skip
-    for name in sorted(earlier):
-        if Path(name).parent == Path("masks"):
-            durable.remove(out / name)

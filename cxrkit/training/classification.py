@@ -98,9 +98,10 @@ def prepare(
         progress: called with the images read and their number.
 
     Raises:
-        InputRefused: E107, an unknown observation, or a dataset without its archive where whole
-            radiographs are asked for; E108, bad labels, or a split without an image that has an
-            observation or without one that has not; E109, an empty split, one patient.
+        InputRefused: E101, no image can be read; E107, an unknown observation, or a dataset without
+            its archive where whole radiographs are asked for; E108, bad labels, or a split without
+            an image that has an observation or without one that has not; E109, an empty split, one
+            patient.
     """
     wanted = choice.observations
     targets.require_known(samples, wanted)
@@ -109,6 +110,12 @@ def prepare(
     _require_learnable(labelled, choice)
     _require_whole(labelled, choice)
     made = planes.make(labelled, folder, convention, workers, progress)
+    if not made.samples:
+        raise InputRefused(
+            "E101", "the sources", f"none of {len(labelled)} images can be used, the first for: "
+            f"{made.left_out[0][1]}", "radiographs",
+            "give the archive itself; of a dataset, the one that it was built from with --images",
+        )  # fmt: skip
     kept, taught, judged = _labelled(made.samples, choice)
     _require_learnable(kept, choice)
     return Data(

@@ -1,6 +1,7 @@
 """`cxr predict segmentation`: the masks of a build, for loose files, at their own size."""
 
 import csv
+import os
 import shutil
 from pathlib import Path
 
@@ -109,13 +110,39 @@ def test_masks_of_an_earlier_run_do_not_stay_beside_the_table(images: Path, tmp_
         run("shipped", str(out / "masks" / "3.png"), str(out))
 
 
-def test_a_mask_that_cannot_be_written_stops_the_run(
+def test_a_run_that_stops_leaves_nothing_and_can_be_given_again(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(path: Path, data: bytes) -> None:
-        raise ResourceExhausted("E601", str(path), "No space left on device", "room", "make room")
+    write, left = durable.write, [1]
 
-    monkeypatch.setattr(durable, "write", full)
-    with pytest.raises(ResourceExhausted, match="E601"):
-        run("shipped", str(images / "images" / "3.png"), str(tmp_path / "out"))
-    assert not (tmp_path / "out" / "masks.csv").exists()
+    def full(path: Path, data: bytes) -> None:
+        if not left:
+            raise ResourceExhausted("E601", str(path), "No space left on device", "room", "room")
+        left.pop()
+        write(path, data)
+
+    out = tmp_path / "out"
+    with monkeypatch.context() as patched:
+        patched.setattr(durable, "write", full)
+        with pytest.raises(ResourceExhausted, match="E601"):
+            run("shipped", str(images / "images"), str(out))
+    assert not left and list(out.iterdir()) == []
+    (out / ".part" / "masks").mkdir(parents=True)  # as a kill leaves it
+    (out / ".part" / "masks" / "old.png").touch()
+    assert run("shipped", str(images / "images"), str(out))[0] == 3
+    assert len(list((out / "masks").iterdir())) == len(table(out)) == 2
+    assert not (out / ".part").exists()
+
+
+def test_a_dataset_is_no_folder_of_radiographs(phantom_dataset: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputRefused, match=r"E107.*a dataset of cxr build"):
+        run("shipped", str(phantom_dataset), str(tmp_path / "out"))
+
+
+def test_a_name_that_is_not_utf8_goes_aside(images: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(images / "images", tmp_path / "images")
+    (folder / "4.png").rename(folder / os.fsdecode(b"bad\xff.png"))
+    out = tmp_path / "out"
+    assert run("shipped", str(folder), str(out))[0] == 3
+    assert [row["image"] for row in table(out)] == ["3.png"]
+    assert "E201" in (out / "quarantine.csv").read_text()

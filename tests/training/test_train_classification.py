@@ -132,6 +132,13 @@ def test_bad_input_stops_before_anything_is_written(
     assert not (tmp_path / "out").exists()
 
 
+def test_images_that_are_not_there_are_what_is_said(tmp_path: Path) -> None:
+    """Another archive given with --images, say."""
+    gone = [replace(s, image=tmp_path / f"{s.image_id}.png") for s in listed()]
+    with pytest.raises(InputRefused, match=r"E101 .*none of \d+ images .*E202.*--images"):
+        training.prepare(gone, choice(), tmp_path / "out", "excluded", 1)
+
+
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, training.Data]:
     """A run of two epochs on lungs and its data."""
