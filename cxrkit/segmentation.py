@@ -9,7 +9,9 @@ import hashlib
 import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -199,14 +201,7 @@ def _onnxruntime(data: bytes) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def _openvino(data: bytes) -> Callable[[np.ndarray], np.ndarray]:
-    try:
-        import openvino
-    except ImportError as error:
-        raise InputRefused(
-            "E106", "openvino", "not installed", "the package", 'pip install "cxrkit[fast]"'
-        ) from error
-
-    core = openvino.Core()
+    core = _core()
     model = core.read_model(data, b"")
     model.reshape([1, 1, SIZE, SIZE])
     # Without the hint OpenVINO computes what is not 8-bit in bfloat16 where a processor has it, and
@@ -246,6 +241,23 @@ def _distance(side: np.ndarray) -> np.ndarray:
         (~side).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE
     )
     return far
+
+
+@cache
+def _core() -> Any:
+    """OpenVINO, once for the process.
+
+    Each of its cores gives this thread a stack for signals, and puts back the one before it at its
+    end. Of two that end in the order in which they began, the second puts back one that is gone,
+    and the next signal ends the process.
+    """
+    try:
+        import openvino
+    except ImportError as error:
+        raise InputRefused(
+            "E106", "openvino", "not installed", "the package", 'pip install "cxrkit[fast]"'
+        ) from error
+    return openvino.Core()
 
 
 def _largest(mask: np.ndarray, recipe: Recipe) -> np.ndarray:

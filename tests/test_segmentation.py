@@ -194,6 +194,22 @@ def test_heart_is_in_one_mask_and_not_in_the_other(radiographs: list[np.ndarray]
     assert np.mean([b / a for a, b in areas]) > 1.05
 
 
+def test_a_signal_finds_its_stack_after_two_networks_are_gone() -> None:
+    """In the order in which they came; a signal whose stack is gone ends the process with 139."""
+    code = """
+import os, signal
+from cxrkit import segmentation
+first = segmentation.load("excluded", "openvino")
+second = segmentation.load("included", "openvino")
+del first
+del second
+signal.signal(signal.SIGINT, lambda number, frame: print("came"))
+os.kill(os.getpid(), signal.SIGINT)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "came\n")
+
+
 def test_shipped_scores_come_out_again(real_data: Path) -> None:
     """Mean Dice over all drawn Shenzhen masks, most of them trained on: a floor, not a score."""
     masks = sorted((real_data / "shenzhen" / "masks").glob("*.png"))[:15]
