@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
-from cxrkit import archives
+from cxrkit import archives, sources
 from cxrkit.errors import InputRefused, ItemFault
 from cxrkit.pipeline.run import require_file
 
@@ -53,20 +53,18 @@ def require_outputs(source: str, *files: tuple[Path, str]) -> None:
     """Check that files can be written, by path and option, and that none replaces the reports.
 
     Raises:
-        InputRefused: E107, as `require_file`, or a file is the CSV of reports or is there twice.
+        InputRefused: E107, as `require_file`, or a file is there twice.
         ResourceExhausted: as `require_file`.
     """
-    path, (_, found, root) = Path(source), source.partition(":")
-    is_archive = bool(found) and not path.exists()
-    taken = {path.resolve(): "the reports are read from it"}
+    taken = set[Path]()
     for file, option in files:
-        require_file(file, option, Path(root) if is_archive else None)
-        observed = taken.setdefault(file.resolve(), "")
-        if observed:
+        require_file(file, option, sources.place(source))
+        if file.resolve() in taken:
             raise InputRefused(
-                "E107", str(file), observed, "a file of its own", f"give {option} another place"
-            )
-        taken[file.resolve()] = "another output is written to it"
+                "E107", str(file), "another output is written to it", "a file of its own",
+                f"give {option} another place",
+            )  # fmt: skip
+        taken.add(file.resolve())
 
 
 def _known(encoding: str) -> str:
