@@ -128,3 +128,43 @@ def test_a_source_that_is_not_there_is_named_as_such(folder: Path) -> None:
     for reports in ("none", "none.csv"):
         done = cxr("label", reports, "a.csv")
         assert isinstance(done.exception, InputRefused) and done.exception.code == "E101"
+
+
+def test_rows_that_cannot_be_read_are_named_and_the_others_labelled(folder: Path) -> None:
+    (folder / "r.csv").write_text("id,report\n1,No edema, large effusion\n2,No edema\n2,Edema\n")
+    assert cxr("label", "r.csv", "a.csv").exit_code == 3
+    with (folder / "a.csv").open(newline="") as file:
+        assert [(row["id"], row["Edema"]) for row in csv.DictReader(file)] == [("2", "0")]
+    with (folder / "a.quarantine.csv").open(newline="") as file:
+        bad = [(row["id"], row["code"]) for row in csv.DictReader(file)]
+    assert bad == [("row 1", "E103"), ("2", "E103")]
+    done = cxr("sections", "r.csv", "s.csv")
+    assert done.exit_code == 3 and done.stderr.count("E103 bad-table") == 2
+    refused = cxr("score", "reports", "r.csv", "r.csv").exception
+    assert isinstance(refused, InputRefused) and refused.code == "E103"
+
+
+@pytest.mark.parametrize("command", ["label", "sections"])
+def test_a_quote_that_is_not_closed_leaves_no_output(folder: Path, command: str) -> None:
+    (folder / "r.csv").write_text('id,report\n1,edema\n2,"edema\n3,edema\n')
+    done = cxr(command, "r.csv", "a.csv")
+    assert isinstance(done.exception, InputRefused) and "line 3" in str(done.exception)
+    assert sorted(p.name for p in folder.iterdir()) == ["r.csv", "reports.csv"]
+
+
+@pytest.mark.parametrize(
+    ("ids", "remedies"),
+    [
+        ("1", {"write the missing ones"}),
+        ("12x", {"leave out those without a reference"}),
+        ("1x", {"write the missing ones", "leave out those without a reference"}),
+    ],
+)
+def test_the_remedy_of_unmatched_studies_fits_them(
+    folder: Path, ids: str, remedies: set[str]
+) -> None:
+    (folder / "w.csv").write_text("id,report\n" + "".join(f"{i},edema\n" for i in ids))
+    refused = cxr("score", "reports", "w.csv", "reports.csv").exception
+    assert isinstance(refused, InputRefused) and refused.code == "E103"
+    every = {"write the missing ones", "leave out those without a reference"}
+    assert {words for words in every if words in refused.remedy} == remedies
