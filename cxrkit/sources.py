@@ -37,6 +37,13 @@ class Source:
     built: pl.DataFrame | None = None
 
 
+def place(text: str) -> Path:
+    """The file or folder that is read where a source is given, whether it is there or not."""
+    archive, colon, root = text.partition(":")
+    named = bool(colon) and archive in archives.names() and not Path(text).exists()
+    return Path(root if named else text)
+
+
 def read_all(texts: Sequence[str]) -> list[Source]:
     """Several sources, none of which is another one by another name.
 

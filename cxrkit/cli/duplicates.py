@@ -12,10 +12,10 @@ from typing import Annotated
 import typer
 
 from cxrkit.cli import lists, stages
-from cxrkit.pipeline.run import require_file
 from cxrkit.quality import duplicates as copies
 from cxrkit.quality import prints
 from cxrkit.quality.prints import Prints
+from cxrkit.sources import place
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,7 @@ def duplicates(
 
     Example: cxr duplicates shenzhen:SZ-CXR MY_IMAGES
     """
-    for text in source:
-        root = Path(text.rpartition(":")[2])
-        require_file(found_list, "--list", root if root.is_dir() else None)
+    lists.require(found_list, "--list", *map(place, source))
     with stages.shown() as update:
         given = prints.gather(source, workers, update)
         found = copies.find(given, workers, update)

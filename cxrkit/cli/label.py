@@ -17,7 +17,7 @@ from rich.progress import Progress, TextColumn, TimeElapsedColumn
 from cxrkit.errors import InputRefused
 from cxrkit.labelling import comparison, evidence, run, texts
 from cxrkit.labelling.run import Options, Part, Summary
-from cxrkit.pipeline import durable
+from cxrkit.pipeline import durable, quarantine
 from cxrkit.reports.labeler import Mode, Vocabulary
 
 _SHOWN = 500  # reports on the page of evidence: more make a page that no browser scrolls
@@ -70,7 +70,7 @@ def label(
     if explain is not None and explain.suffix not in (".csv", ".html"):
         raise InputRefused("E107", "--explain", "another suffix", ".csv or .html", "name it so")
     explained = [(explain, "--explain")] if explain is not None else []
-    texts.require_outputs(reports, (out, "OUT"), *explained)
+    texts.require_outputs(reports, (out, "OUT"), (quarantine.beside(out), "OUT"), *explained)
     options = Options(mode, vocabulary, part, workers)
 
     def read() -> Iterator[texts.Text]:

@@ -57,8 +57,8 @@ def leakage(
     """
     read = given.read_all(sources)
     if shared_list is not None:
-        for source in read:
-            require_file(shared_list, "--list", source.root)
+        files = [*split, *map(weights_folder, model), *([] if duplicates is None else [duplicates])]
+        require_file(shared_list, "--list", *(source.root for source in read), *files)
     found = groups.images(read)
     listed, strange = (None, 0) if duplicates is None else groups.read_duplicates(duplicates, found)
     compared = _sets(found, sources, split, bool(model))

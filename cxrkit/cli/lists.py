@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from dataclasses import astuple, fields
 from pathlib import Path
 
-from cxrkit.pipeline import durable
+from cxrkit.pipeline import durable, quarantine
+from cxrkit.pipeline.run import require_file
 from cxrkit.quality.unread import Unread
 
 
@@ -29,9 +30,15 @@ def write(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
             put(row)
 
 
+def require(listed: Path, option: str, *read: Path) -> None:
+    """Check that a list and the CSV beside it can be written; as `require_file`."""
+    for file in (listed, quarantine.beside(listed)):
+        require_file(file, option, *read)
+
+
 def write_unread(listed: Path, unread: Sequence[Unread]) -> Path:
     """The CSV beside the list, `*.quarantine.csv`, which is not there where all could be read."""
-    path = listed.with_name(f"{listed.stem}.quarantine.csv")
+    path = quarantine.beside(listed)
     durable.remove(path)
     if unread:
         write(path, [f.name for f in fields(Unread)], map(astuple, unread))

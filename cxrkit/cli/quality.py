@@ -17,7 +17,6 @@ from cxrkit.cli import lists
 from cxrkit.errors import ItemFault
 from cxrkit.pipeline import durable, progress
 from cxrkit.pipeline.progress import State
-from cxrkit.pipeline.run import require_file
 from cxrkit.quality import queue, survey
 from cxrkit.quality.assess import VERDICTS
 from cxrkit.quality.estimate import GOOD
@@ -64,7 +63,7 @@ def quality(
     """
     read = sources.read(source)
     if queue_file is not None:
-        require_file(queue_file, "--list", read.root)
+        lists.require(queue_file, "--list", read.root, *([] if images is None else [images]))
     with progress.shown() as (_, update):
 
         def done(number: int, of: int) -> None:

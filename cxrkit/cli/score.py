@@ -31,12 +31,14 @@ def reports(
     mine, truth = (
         _texts(path, id_column, report_column, encoding) for path in (written, references)
     )
-    missing = len(truth.keys() - mine.keys())
-    if missing or len(mine) > len(truth):
+    missing, more = truth.keys() - mine.keys(), mine.keys() - truth.keys()
+    if missing or more:
+        remedies = ["write the missing ones as ''"] * bool(missing)
+        remedies += ["leave out those without a reference, or add it"] * bool(more)
         raise InputRefused(
             "E103", written.name,
-            f"{missing} studies without a written report, {len(mine.keys() - truth.keys())} that "
-            "have no reference", "one report for each reference", "write the missing ones as ''",
+            f"{len(missing)} studies without a written report, {len(more)} that have no reference",
+            "one report for each reference", "; ".join(remedies),
         )  # fmt: skip
     ids = sorted(truth)
     found = scores.score([mine[i] for i in ids], [truth[i] for i in ids])
@@ -59,10 +61,6 @@ def _texts(path: Path, id_column: str, report_column: str, encoding: str) -> dic
                 text.fault.code, f"{path.name}, {text.fault.path}", text.fault.observed,
                 text.fault.expected, text.fault.remedy,
             )  # fmt: skip
-        if text.id in out:
-            raise InputRefused(
-                "E103", path.name, "an id is in several rows", "one report per id", "merge them"
-            )
         out[text.id] = text.text
     if not out:
         raise InputRefused("E103", path.name, "no report in it", "a row per report", "check it")

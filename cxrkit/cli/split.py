@@ -61,8 +61,8 @@ def split(
             "leave the others away",
         )  # fmt: skip
     read = sets.read_all(sources)
-    for source in read:
-        require_file(out, "OUT", source.root)
+    files = [] if duplicates is None else [duplicates]
+    require_file(out, "OUT", *(source.root for source in read), *files)
     found = groups.images(read)
     groups.require_once(found)
     listed, strange = (None, 0) if duplicates is None else groups.read_duplicates(duplicates, found)

@@ -14,7 +14,7 @@ from typing import Literal
 from cxrkit.errors import one_line
 from cxrkit.imaging import processes
 from cxrkit.labelling.texts import Text
-from cxrkit.pipeline import durable
+from cxrkit.pipeline import durable, quarantine
 from cxrkit.reports import labeler, sections
 from cxrkit.reports.labeler import Mode, Vocabulary
 
@@ -67,7 +67,7 @@ def label(
         InputRefused, ResourceExhausted: as `outputs.writing`.
     """
     names = labeler.names(options.vocabulary)
-    faults = out.with_name(f"{out.stem}.quarantine.csv")
+    faults = quarantine.beside(out)
     counts = {"labelled": 0, "blank": 0, "quarantined": 0}
     with durable.replacing(out) as scratch:
         with scratch.open("w", newline="", encoding="utf-8") as file:

@@ -6,12 +6,13 @@ A report that cannot be read is given with its fault, so that it is counted and 
 import csv
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 from xml.etree import ElementTree
 
-from cxrkit import archives
+from cxrkit import archives, sources
 from cxrkit.errors import InputRefused, ItemFault
 from cxrkit.pipeline.run import require_file
 
@@ -31,15 +32,18 @@ class Text:
 def read(source: str, id_column: str, report_column: str, encoding: str) -> Iterator[Text]:
     """The reports of a CSV file, a folder, or `ARCHIVE:ROOT`, in their order there.
 
+    Of several reports with one id the first is given, the others with a fault.
+
     Raises:
-        InputRefused: E101, there is no such source; E103, a column of the CSV is missing; E107, an
+        InputRefused: E101, there is no such source; E103, a column of the CSV is missing or there
+            twice, or, while it is read, its quotes do not tell where a field ends; E107, an
             unknown encoding or an archive without reports; E201, the CSV cannot be read.
     """
     path = Path(source)
     if path.is_file():
-        return _of_csv(path, id_column, report_column, _known(encoding))
+        return _each_once(_of_csv(path, id_column, report_column, _known(encoding)))
     if path.is_dir():
-        return _of_folder(path, _known(encoding))
+        return _each_once(_of_folder(path, _known(encoding)))
     name, found, root = source.partition(":")
     if found and name in archives.names():
         return _of_archive(name, Path(root))
@@ -53,20 +57,18 @@ def require_outputs(source: str, *files: tuple[Path, str]) -> None:
     """Check that files can be written, by path and option, and that none replaces the reports.
 
     Raises:
-        InputRefused: E107, as `require_file`, or a file is the CSV of reports or is there twice.
+        InputRefused: E107, as `require_file`, or a file is there twice.
         ResourceExhausted: as `require_file`.
     """
-    path, (_, found, root) = Path(source), source.partition(":")
-    is_archive = bool(found) and not path.exists()
-    taken = {path.resolve(): "the reports are read from it"}
+    taken = set[Path]()
     for file, option in files:
-        require_file(file, option, Path(root) if is_archive else None)
-        observed = taken.setdefault(file.resolve(), "")
-        if observed:
+        require_file(file, option, sources.place(source))
+        if file.resolve() in taken:
             raise InputRefused(
-                "E107", str(file), observed, "a file of its own", f"give {option} another place"
-            )
-        taken[file.resolve()] = "another output is written to it"
+                "E107", str(file), "another output is written to it", "a file of its own",
+                f"give {option} another place",
+            )  # fmt: skip
+        taken.add(file.resolve())
 
 
 def _known(encoding: str) -> str:
@@ -83,7 +85,7 @@ def _of_csv(path: Path, id_column: str, report_column: str, encoding: str) -> It
     # Opened here, so that a wrong file is refused before anything is written.
     try:
         with path.open(newline="", encoding=encoding, errors="surrogateescape") as file:
-            header = next(csv.reader(file), [])
+            header = next(_parsed(file, path.name), [])
     except OSError as error:
         raise InputRefused(
             "E201", path.name, os.strerror(error.errno or 0), "a readable CSV",
@@ -91,33 +93,72 @@ def _of_csv(path: Path, id_column: str, report_column: str, encoding: str) -> It
         ) from error  # fmt: skip
     names = [name.strip() for name in header]
     for column in (id_column, report_column):
-        if column not in names:
+        if (number := names.count(column)) != 1:
             raise InputRefused(
-                "E103", path.name, f"no column {column}", f"{id_column} and {report_column}",
+                "E103", path.name, f"{number or 'no'} column{'s' * (number > 1)} {column}",
+                f"{id_column} and {report_column}, each once",
                 "name the columns with --id-column and --report-column",
             )  # fmt: skip
-    return _rows(path, names.index(id_column), names.index(report_column), encoding)
+    return _rows(path, names, names.index(id_column), names.index(report_column), encoding)
 
 
-def _rows(path: Path, id_place: int, report_place: int, encoding: str) -> Iterator[Text]:
+def _rows(
+    path: Path, names: Sequence[str], id_place: int, report_place: int, encoding: str
+) -> Iterator[Text]:
+    # Some tables leave out last cells that have no name.
+    named = (place for place, name in enumerate(names) if name)
+    least = 1 + max(id_place, report_place, *named)
+    with path.open(newline="", encoding=encoding, errors="surrogateescape") as file:
+        lines = _parsed(file, path.name)
+        next(lines, None)
+        for number, row in enumerate(lines, 1):
+            if not row:
+                continue
+            if not least <= len(row) <= len(names):  # a comma in a report that has no quotes
+                yield Text(f"row {number}", fault=_fault(
+                    "E103", f"row {number}", f"{len(row)} fields in the row",
+                    f"{len(names)}, as many as the header has",
+                    "put a report with commas in quotes, or use the table as it was exported",
+                ))  # fmt: skip
+                continue
+            yield _checked(row[id_place] or f"row {number}", row[report_place])
+
+
+def _parsed(file: TextIO, name: str) -> Iterator[list[str]]:
+    """The rows of a CSV, the header too.
+
+    Where a quote is wrong, nothing behind it can be told apart: a guess would make the lines of one
+    report rows of their own, or rows the end of a report.
+    """
     limit = csv.field_size_limit(sys.maxsize)
+    lines, first = csv.reader(file, strict=True), 1
     try:
-        with path.open(newline="", encoding=encoding, errors="surrogateescape") as file:
-            lines = csv.reader(file)
-            next(lines, None)
-            for number, row in enumerate(lines, 1):
-                if not row:
-                    continue
-                if len(row) <= max(id_place, report_place):
-                    fault = ItemFault(
-                        "E103", f"row {number}", f"{len(row)} fields in the row",
-                        "as many as the header has", "use the table as it was exported",
-                    )  # fmt: skip
-                    yield Text(f"row {number}", fault=fault)
-                    continue
-                yield _checked(row[id_place] or f"row {number}", row[report_place])
+        for row in lines:
+            yield row
+            first = lines.line_num + 1
+    except csv.Error as error:
+        raise InputRefused(
+            "E103", name, f"in the row that begins in line {first}, quotes that do not match",
+            "a quote at both ends of a field, and those within it doubled",
+            "correct the row, or export the table again",
+        ) from error  # fmt: skip
     finally:
         csv.field_size_limit(limit)
+
+
+def _each_once(found: Iterator[Text]) -> Iterator[Text]:
+    seen = set[str]()
+    for text in found:
+        if text.fault is not None:
+            yield text
+        elif text.id in seen:
+            yield Text(text.id, fault=_fault(
+                "E103", text.id, "the id is that of an earlier report", "one report per id",
+                "merge them, or give each an id of its own",
+            ))  # fmt: skip
+        else:
+            seen.add(text.id)
+            yield text
 
 
 def _checked(identity: str, text: str) -> Text:

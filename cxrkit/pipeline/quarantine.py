@@ -1,6 +1,7 @@
 """Inputs that gave no output: the columns of quarantine.csv, and how many are too many."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import cxrkit
 from cxrkit.errors import NAMES, InputRefused, ItemFault, one_line
@@ -16,6 +17,11 @@ _RETRIABLE = frozenset({"E106", "E201", "E202", "E207", "E301", "E302", "E303", 
 # By default a run stops when more than this many and more than this share are unusable: fewer
 # can be a small archive's bad luck, more is a wrong folder or a broken download.
 _DEFAULT_COUNT, _DEFAULT_SHARE = 50, 0.05
+
+
+def beside(listed: Path) -> Path:
+    """The CSV beside a list of one file, `*.quarantine.csv`: there where inputs gave no row."""
+    return listed.with_name(f"{listed.stem}.quarantine.csv")
 
 
 def row(fault: ItemFault, item_id: str, relpath: str) -> dict[str, object]:

@@ -98,16 +98,17 @@ def require_apart(root: Path, out: Path) -> None:
         )  # fmt: skip
 
 
-def require_file(out: Path, option: str, archive: Path | None = None) -> None:
+def require_file(out: Path, option: str, *read: Path) -> None:
     """Check that a file can be at `out`: told before hours of work, not after.
 
     Args:
         out: the file to be written.
         option: what the message calls it, such as OUT.
-        archive: the folder that is only read; None where there is none.
+        read: the files and folders that are only read, whether they are there or not.
 
     Raises:
-        InputRefused: E107, it has no folder, is no file, lies in the archive or cannot be written.
+        InputRefused: E107, it has no folder, is no file, is or lies in what is read, or cannot be
+            written.
         ResourceExhausted: as `outputs.writing`.
     """
     with outputs.writing(out):
@@ -115,12 +116,14 @@ def require_file(out: Path, option: str, archive: Path | None = None) -> None:
             observed = "there is no such folder"
         elif out.exists() and not out.is_file():
             observed = "it is a folder" if out.is_dir() else "it is a device or a pipe"
-        elif archive is not None and out.resolve().is_relative_to(archive.resolve()):
-            observed = "it lies in the archive, which is only read"
+        elif out.resolve() in {place.resolve() for place in read}:
+            observed = "it is a file that is only read"
+        elif any(out.resolve().is_relative_to(place.resolve()) for place in read):
+            observed = "it lies in a folder that is only read"
         else:
             outputs.probe(out.parent)
             return
-    expected = "a file" if archive is None else "a file outside the archive"
+    expected = "a file apart from what is read" if read else "a file"
     raise InputRefused("E107", str(out), observed, expected, f"give {option} another place")
 
 

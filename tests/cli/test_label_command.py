@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     with (tmp_path / "reports.csv").open("w", newline="") as file:
         csv.writer(file).writerows([("id", "report"), *REPORTS])
     return tmp_path
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {str(p): p.read_bytes() if p.is_file() else b"" for p in folder.rglob("*")}
 
 
 def cxr(*arguments: str) -> Result:
@@ -89,17 +94,25 @@ def test_no_text_of_a_report_is_in_a_message(folder: Path) -> None:
         ("sections", "reports.csv", "reports.csv"),
         ("sections", "reports.csv", "none/a.csv"),
         ("sections", "mimic-cxr-jpg:archive", "archive/a.csv"),
+        ("label", "texts", "texts/2.txt"),
+        ("label", "texts", "texts/a.csv"),
+        ("label", "texts", "a.csv", "--explain", "texts/a.csv"),
+        ("sections", "texts", "texts/2.txt"),
+        ("label", "b.quarantine.csv", "b.csv"),
+        ("label", "reports.csv", "a.csv", "--explain", "a.quarantine.csv"),
     ],
 )
 def test_an_output_that_cannot_be_is_refused_before_any_work(
     folder: Path, words: tuple[str, ...]
 ) -> None:
     (folder / "archive").mkdir()
-    before = (folder / "reports.csv").read_bytes()
+    (folder / "texts").mkdir()
+    (folder / "texts/2.txt").write_text("No edema.")
+    shutil.copy(folder / "reports.csv", folder / "b.quarantine.csv")
+    before = content(folder)
     done = cxr(*words)
     assert isinstance(done.exception, InputRefused) and done.exception.code == "E107"
-    assert (folder / "reports.csv").read_bytes() == before
-    assert sorted(p.name for p in folder.rglob("*")) == ["archive", "reports.csv"]
+    assert content(folder) == before
 
 
 def test_nothing_is_left_beside_a_refused_output(folder: Path) -> None:
@@ -109,3 +122,49 @@ def test_nothing_is_left_beside_a_refused_output(folder: Path) -> None:
         assert isinstance(done.exception, InputRefused)
     assert (folder / "s.csv").read_text() == "from before"
     assert sorted(p.name for p in folder.iterdir()) == ["reports.csv", "s.csv"]
+
+
+def test_a_source_that_is_not_there_is_named_as_such(folder: Path) -> None:
+    for reports in ("none", "none.csv"):
+        done = cxr("label", reports, "a.csv")
+        assert isinstance(done.exception, InputRefused) and done.exception.code == "E101"
+
+
+def test_rows_that_cannot_be_read_are_named_and_the_others_labelled(folder: Path) -> None:
+    (folder / "r.csv").write_text("id,report\n1,No edema, large effusion\n2,No edema\n2,Edema\n")
+    assert cxr("label", "r.csv", "a.csv").exit_code == 3
+    with (folder / "a.csv").open(newline="") as file:
+        assert [(row["id"], row["Edema"]) for row in csv.DictReader(file)] == [("2", "0")]
+    with (folder / "a.quarantine.csv").open(newline="") as file:
+        bad = [(row["id"], row["code"]) for row in csv.DictReader(file)]
+    assert bad == [("row 1", "E103"), ("2", "E103")]
+    done = cxr("sections", "r.csv", "s.csv")
+    assert done.exit_code == 3 and done.stderr.count("E103 bad-table") == 2
+    refused = cxr("score", "reports", "r.csv", "r.csv").exception
+    assert isinstance(refused, InputRefused) and refused.code == "E103"
+
+
+@pytest.mark.parametrize("command", ["label", "sections"])
+def test_a_quote_that_is_not_closed_leaves_no_output(folder: Path, command: str) -> None:
+    (folder / "r.csv").write_text('id,report\n1,edema\n2,"edema\n3,edema\n')
+    done = cxr(command, "r.csv", "a.csv")
+    assert isinstance(done.exception, InputRefused) and "line 3" in str(done.exception)
+    assert sorted(p.name for p in folder.iterdir()) == ["r.csv", "reports.csv"]
+
+
+@pytest.mark.parametrize(
+    ("ids", "remedies"),
+    [
+        ("1", {"write the missing ones"}),
+        ("12x", {"leave out those without a reference"}),
+        ("1x", {"write the missing ones", "leave out those without a reference"}),
+    ],
+)
+def test_the_remedy_of_unmatched_studies_fits_them(
+    folder: Path, ids: str, remedies: set[str]
+) -> None:
+    (folder / "w.csv").write_text("id,report\n" + "".join(f"{i},edema\n" for i in ids))
+    refused = cxr("score", "reports", "w.csv", "reports.csv").exception
+    assert isinstance(refused, InputRefused) and refused.code == "E103"
+    every = {"write the missing ones", "leave out those without a reference"}
+    assert {words for words in every if words in refused.remedy} == remedies

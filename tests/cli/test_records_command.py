@@ -61,7 +61,7 @@ def test_a_file_in_the_archive_or_nowhere_is_refused_and_nothing_is_written(
     root: Path, tmp_path: Path
 ) -> None:
     before = sorted(root.rglob("*"))
-    with pytest.raises(InputRefused, match=r"E107.*it lies in the archive, which is only read"):
+    with pytest.raises(InputRefused, match=r"E107.*it lies in a folder that is only read"):
         run("mimic-cxr-jpg", str(root), str(root / "r.csv"))
     with pytest.raises(InputRefused, match=r"E107.*there is no such folder.*Remedy: give OUT"):
         run("mimic-cxr-jpg", str(root), str(tmp_path / "none" / "r.csv"))

@@ -84,6 +84,59 @@ def test_rows_of_a_csv_fail_one_by_one(tmp_path: Path) -> None:
     assert [t.id for t in found if t.fault is None] == ["1", "5"]
 
 
+def test_a_row_has_as_many_fields_as_the_header(tmp_path: Path) -> None:
+    """A comma outside quotes would end the report; nameless last columns may be left out."""
+    (tmp_path / "r.csv").write_text(
+        "id,report,,\n1,No edema, large effusion is present\n2,a, b, c, d\n3,a\n4\n\n"
+        '5,"No edema, large effusion"\n'
+    )
+    found = read(tmp_path / "r.csv")
+    assert codes(found) == {"row 2": "E103", "row 4": "E103"}
+    (tmp_path / "r.csv").write_text("id,report\n1,No edema, large effusion\n2,fine\n3,fine,\n")
+    found = read(tmp_path / "r.csv")
+    assert codes(found) == {"row 1": "E103", "row 3": "E103"}
+    assert [t for t in found if t.fault is None] == [texts.Text("2", "fine")]
+    assert "effusion" not in str(found[0].fault)
+
+
+@pytest.mark.parametrize(
+    ("rows", "line"),
+    [
+        ('2,"open edema\n3,foo\n', 4),
+        ('2,"open edema\n3,"foo"\n', 4),
+        ('2,"he said "foo" here"\n3,foo\n', 4),
+    ],
+)
+def test_quotes_that_do_not_match_swallow_no_row(tmp_path: Path, rows: str, line: int) -> None:
+    (tmp_path / "r.csv").write_text(f'id,report\n1,"two\nlines"\n{rows}')
+    with pytest.raises(InputRefused, match=rf"E103 .*r\.csv: .*begins in line {line},") as failure:
+        read(tmp_path / "r.csv")
+    assert "edema" not in str(failure.value) and "foo" not in str(failure.value)
+
+
+def test_quotes_that_match_are_text(tmp_path: Path) -> None:
+    (tmp_path / "r.csv").write_text('id,report\n1,"a ""b"", c"\n2,5" tube\n3,""\n')
+    assert [t.text for t in read(tmp_path / "r.csv")] == ['a "b", c', '5" tube', ""]
+
+
+def test_of_several_reports_with_one_id_the_later_are_named(tmp_path: Path) -> None:
+    (tmp_path / "r.csv").write_text("id,report\n1,a\n2,b\n1,c\n")
+    found = read(tmp_path / "r.csv")
+    assert [(t.id, t.text) for t in found if t.fault is None] == [("1", "a"), ("2", "b")]
+    assert codes(found) == {"1": "E103"}
+    for folder in ("a", "b"):
+        (tmp_path / "in" / folder).mkdir(parents=True)
+        (tmp_path / "in" / folder / "s1.txt").write_text(folder)
+    assert [t.text for t in read(tmp_path / "in") if t.fault is None] == ["a"]
+    assert codes(read(tmp_path / "in")) == {"s1": "E103"}
+
+
+def test_a_column_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "r.csv").write_text("id,report,report\n1,a,b\n")
+    with pytest.raises(InputRefused, match=r"E103 bad-table: r\.csv: 2 columns report"):
+        read(tmp_path / "r.csv")
+
+
 def test_a_missing_column_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     (tmp_path / "r.csv").write_text("id,text\n1,a\n")
     with pytest.raises(InputRefused, match=r"E103 bad-table: r\.csv: no column report"):
