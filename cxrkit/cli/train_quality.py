@@ -22,8 +22,13 @@ def quality(
     repeat: option.Repeat = [],  # noqa: B006  # typer copies it
     folds: Annotated[int, typer.Option(min=2, help="Parts of the patients.")] = 3,
     networks: Annotated[
-        int, typer.Option(min=2, help="Each learns without one part, and makes its masks.")
-    ] = 3,
+        int | None,
+        typer.Option(
+            min=2,
+            help="Each learns without one part, and makes its masks.",
+            show_default="one for each part",
+        ),
+    ] = None,
     copies: Annotated[int, typer.Option(min=0, help="Changed copies of each radiograph.")] = 3,
     epochs: Annotated[int, typer.Option(min=1, help="Of each network.")] = 20,
     coarse_epochs: option.CoarseEpochs = 14,
@@ -55,6 +60,7 @@ def quality(
     )  # fmt: skip
     cases, _ = gathered.cases(sources, masks, masks_convention, out)
     split = training_cases.assign_splits(cases, validate, test, seed)
+    networks = networks or folds
     if networks > folds:
         raise gathered.refused("--networks", str(networks), f"at most --folds, {folds}")
     settings = task.Settings(folds=folds, networks=networks, copies=copies)
