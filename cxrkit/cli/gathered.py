@@ -38,13 +38,16 @@ def cases(
     """The radiographs with lung masks of ARCHIVE:ROOT sources, and a line for each unusable one.
 
     Raises:
-        InputRefused: E107, as `roots`, and a convention of another form; as `cases.gather`.
+        InputRefused: E107, as `roots`, OUT in or around `masks`, and a convention of another form;
+            as `cases.gather`.
     """
     from cxrkit.training import cases as training_cases
     from cxrkit.training import left_out
 
     if convention not in MASK_CONVENTIONS:  # a form that narrows its type
         raise refused("--masks-convention", convention, " or ".join(MASK_CONVENTIONS))
+    if masks is not None and out is not None:
+        require_apart(masks.resolve(), out.resolve())
     listed = [
         case
         for archive, root in roots(sources, out)

@@ -32,6 +32,11 @@ def test_nothing_is_written_into_an_archive(archive: Path) -> None:
         with pytest.raises(CxrkitError, match=r"E107.*lies in or around"):
             run(f"shenzhen:{archive}", str(out), *TINY)
     assert sorted(archive.rglob("*")) == before
+    masks = archive.parent / "masks of others"
+    masks.mkdir()
+    with pytest.raises(CxrkitError, match=r"E107.*lies in or around"):
+        run(f"shenzhen:{archive}", str(masks / "run"), "--masks", str(masks), *TINY)
+    assert not list(masks.iterdir())
 
 
 @pytest.mark.parametrize(
